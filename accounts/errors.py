@@ -1,0 +1,86 @@
+"""Everything a service may refuse with: one family of errors, each with a stable code.
+
+The API turns them into problem+json (RFC 9457), the settings UI into form errors, the admin into messages.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one member of the input.
+
+    `field` is a form field's name or, for JSON bodies, a JSON pointer (RFC 6901) such as `/values/email`.
+    """
+
+    field: str
+    code: str
+    detail: str
+
+
+class DomainError(Exception):
+    """A refusal by the rules of the product, as opposed to a bug.
+
+    `code` is stable and documented, `status` is the HTTP status that the API answers with, `detail` tells a
+    person what is wrong and what to do, `extra` are members added to the problem (JSON values only).
+    """
+
+    code = "domain_error"
+    status = 409
+    title = "The request was refused"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+        self.errors = list(errors)
+        self.extra = dict(extra or {})
+
+
+class ValidationFailed(DomainError):
+    """The input is well-formed but not acceptable; `errors` names every field, the reason and the mend."""
+
+    code = "validation_failed"
+    status = 422
+    title = "Some of the input is not valid"
+
+    def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
+        super().__init__(detail or " ".join(error.detail for error in errors[:3]), errors=errors)
+
+    @classmethod
+    def of(cls, field: str, code: str, detail: str) -> "ValidationFailed":
+        """The refusal of a single field."""
+        return cls([FieldError(field, code, detail)])
+
+
+class NotFound(DomainError):
+    """What was asked for does not exist, or belongs to somebody else: the two are told apart by nobody."""
+
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class Forbidden(DomainError):
+    """The actor is known and may not do this."""
+
+    code = "forbidden"
+    status = 403
+    title = "Not allowed"
+
+
+class Conflict(DomainError):
+    """The present state does not allow it."""
+
+    code = "conflict"
+    status = 409
+    title = "In conflict with the present state"

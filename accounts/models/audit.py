@@ -1,0 +1,30 @@
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils import timezone
+
+
+class AuditEvent(models.Model):
+    """Who did what, when, from where. Copies without foreign keys, so that nothing can rewrite history.
+
+    Never holds a secret or a contact's values. Written by `accounts.services.audit.record`, read through
+    `accounts.queries`.
+    """
+
+    at = models.DateTimeField(default=timezone.now, editable=False)
+    account_id = models.BigIntegerField(null=True)
+    actor = models.CharField(max_length=254)
+    actor_user_id = models.BigIntegerField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    action = models.CharField(max_length=64, help_text="Noun and verb, such as license.bought.")
+    object_id = models.CharField(max_length=64)
+    object_label = models.CharField(max_length=200)
+    before = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+    after = models.JSONField(null=True, encoder=DjangoJSONEncoder)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        indexes = (models.Index(fields=("account_id", "-at"), name="accounts_audit_account_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.action} {self.object_label}"

@@ -1,0 +1,25 @@
+"""Who may do what in an account: the table of roles, in one place."""
+
+from enum import StrEnum
+
+from accounts.models import Role
+
+
+class Capability(StrEnum):
+    """What a page or an action asks for."""
+
+    SEE = "see"
+    BUY_LICENSES = "buy_licenses"
+    MANAGE_AUTHENTICATIONS = "manage_authentications"
+
+
+GRANTS: dict[Role, frozenset[Capability]] = {
+    Role.OWNER: frozenset(Capability),
+    Role.ADMIN: frozenset(Capability),
+    Role.VIEWER: frozenset({Capability.SEE}),
+}
+
+
+def may(role: str, capability: Capability) -> bool:
+    """Whether a role (a value of Role) has a capability."""
+    return capability in GRANTS[Role(role)]

@@ -1,0 +1,25 @@
+"""The base of every model whose rows belong to an account."""
+
+from typing import Any
+
+from django.db import models
+
+from accounts.tenancy.querysets import Door
+
+
+class AccountOwned(models.Model):
+    """A row of one account, reached through `objects.for_account(account)` only.
+
+    `all_accounts` is for Django's own machinery (full_clean, reverse relations, ModelForm declarations, the
+    admin), which breaks on a default manager that refuses; application code that names it is on a short list.
+    """
+
+    account = models.ForeignKey("accounts.Account", on_delete=models.PROTECT, related_name="+")
+
+    objects: Door[Any] = Door()
+    all_accounts: models.Manager[Any] = models.Manager()
+
+    class Meta:
+        abstract = True
+        default_manager_name = "all_accounts"
+        base_manager_name = "all_accounts"

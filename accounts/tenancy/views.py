@@ -1,0 +1,57 @@
+"""The base of every settings page: whose account it is, and may this person do this?"""
+
+from typing import Any, ClassVar, TypeVar
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.views import View
+
+from accounts import permissions, queries
+from accounts.actor import Actor
+from accounts.middleware import actor_of
+from accounts.models import Account, Membership
+from accounts.permissions import Capability
+from accounts.tenancy.models import AccountOwned
+
+M = TypeVar("M", bound=AccountOwned)
+
+
+class AccountView(LoginRequiredMixin, View):
+    """A page at /settings/<account_number>/…: 404 for who is no member, 403 without the capability.
+
+    Gives `self.account`, `self.membership` and `self.actor`. `capabilities` says per method what is needed.
+    """
+
+    account: Account
+    membership: Membership
+    capabilities: ClassVar[dict[str, Capability]]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return self.handle_no_permission()
+        membership = queries.membership_of(request.user, kwargs.pop("account_number"))
+        if membership is None:
+            raise Http404
+        self.membership, self.account = membership, membership.account
+        needed = self.capabilities.get("GET" if request.method == "HEAD" else str(request.method))
+        if needed is not None and not permissions.may(membership.role, needed):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for a service's `by=`."""
+        return actor_of(self.request)
+
+    def may(self, capability: Capability) -> bool:
+        """Whether this person may, for pages that show an action to some only."""
+        return permissions.may(self.membership.role, capability)
+
+    def row(self, model: type[M], *related: str, **lookup: Any) -> M:
+        """One row of this account, `related` loaded with it; 404 for another account's, as if it did not exist."""
+        try:
+            row: M = model.objects.for_account(self.account).select_related(*related).get(**lookup)
+        except model.DoesNotExist as error:
+            raise Http404 from error
+        return row

@@ -1,0 +1,6 @@
+from integrations.models.authentication import Authentication
+from integrations.models.integration import Integration, Price
+from integrations.models.license import License
+from integrations.models.request import Request
+
+__all__ = ["Authentication", "Integration", "License", "Price", "Request"]

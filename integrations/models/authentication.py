@@ -1,0 +1,56 @@
+from typing import Any, Self
+
+from django.db import models
+from django.utils import timezone
+from uuid_utils.compat import uuid7
+
+from accounts.tenancy.models import AccountOwned
+from accounts.tenancy.querysets import AccountQuerySet, Door, door
+from contacts.models import IdField
+from integrations.models.integration import Integration
+
+
+class AuthenticationQuerySet(AccountQuerySet["Authentication"]):
+    def live(self) -> Self:
+        return self.filter(revoked_at__isnull=True)
+
+
+class Authentication(AccountOwned):
+    """A key and secret with which one external system uses one integration, bound to one id field.
+
+    Only a keyed digest of the secret is stored (see integrations.credentials).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    integration = models.ForeignKey(Integration, on_delete=models.PROTECT, related_name="+")
+    id_field = models.ForeignKey(IdField, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=23, unique=True, editable=False)
+    secret_digest = models.BinaryField(max_length=32, editable=False)
+    pepper = models.PositiveSmallIntegerField(editable=False)
+    read_only = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.CharField(max_length=254)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.CharField(max_length=254, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True, editable=False)
+
+    objects: Door[Any] = door(AuthenticationQuerySet)
+
+    class Meta(AccountOwned.Meta):
+        ordering = ("created_at", "pk")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("id_field",),
+                condition=models.Q(revoked_at__isnull=True),
+                name="integrations_authentication_one_live",
+            ),
+            models.CheckConstraint(
+                name="integrations_authentication_revoked",
+                condition=models.Q(revoked_at__isnull=True, revoked_by="")
+                | (models.Q(revoked_at__isnull=False) & ~models.Q(revoked_by="")),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.key
