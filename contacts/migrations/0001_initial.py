@@ -9,277 +9,539 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('values', models.JSONField(default=dict)),
-                ('provenance', models.JSONField(default=dict)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('updated_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("values", models.JSONField(default=dict)),
+                ("provenance", models.JSONField(default=dict)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("updated_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='RuleSet',
+            name="RuleSet",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('rules', models.JSONField(help_text='Signature ids in the order in which the rules are asked.')),
-                ('policy', models.CharField(choices=[('create', 'Make a separate contact and a review item'), ('reject', 'Write nothing and answer 409')], default='create', max_length=10)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.CharField(max_length=254)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("rules", models.JSONField(help_text="Signature ids in the order in which the rules are asked.")),
+                (
+                    "policy",
+                    models.CharField(
+                        choices=[
+                            ("create", "Make a separate contact and a review item"),
+                            ("reject", "Write nothing and answer 409"),
+                        ],
+                        default="create",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("created_by", models.CharField(max_length=254)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-number',),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("-number",),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='ReviewItem',
+            name="ReviewItem",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('possible_duplicate', 'Possible duplicate'), ('id_conflict', 'Id conflict'), ('ambiguous', 'Ambiguous')], max_length=20)),
-                ('rule', models.PositiveSmallIntegerField(help_text='Number of the rule that found the pair, from 1.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.contact')),
-                ('other', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.contact')),
-                ('rule_set', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.ruleset')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("possible_duplicate", "Possible duplicate"),
+                            ("id_conflict", "Id conflict"),
+                            ("ambiguous", "Ambiguous"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("rule", models.PositiveSmallIntegerField(help_text="Number of the rule that found the pair, from 1.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "other",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "rule_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contacts.ruleset"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('created_at', 'pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("created_at", "pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='ContactBook',
+            name="ContactBook",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('rule_set', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.ruleset')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "rule_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contacts.ruleset"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Signature',
+            name="Signature",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('fields', models.JSONField(help_text='Names of contact fields, in order.')),
-                ('phone_region', models.CharField(max_length=2)),
-                ('normaliser', models.PositiveSmallIntegerField(help_text='Version of contacts.normalise.')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("fields", models.JSONField(help_text="Names of contact fields, in order.")),
+                ("phone_region", models.CharField(max_length=2)),
+                ("normaliser", models.PositiveSmallIntegerField(help_text="Version of contacts.normalise.")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='MatchKey',
+            name="MatchKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.contact')),
-                ('signature', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.signature')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.UUIDField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "signature",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.signature",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='SourceSystem',
+            name="SourceSystem",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('Webshops', [('magento', 'Magento / Adobe Commerce'), ('shopify', 'Shopify'), ('woocommerce', 'WooCommerce'), ('lightspeed', 'Lightspeed eCom'), ('shopware', 'Shopware'), ('prestashop', 'PrestaShop'), ('bigcommerce', 'BigCommerce'), ('opencart', 'OpenCart'), ('ccv_shop', 'CCV Shop'), ('salesforce_commerce', 'Salesforce Commerce Cloud')]), ('CRM', [('salesforce', 'Salesforce'), ('hubspot', 'HubSpot'), ('dynamics_365', 'Microsoft Dynamics 365'), ('superoffice', 'SuperOffice'), ('pipedrive', 'Pipedrive'), ('zoho', 'Zoho CRM'), ('sugarcrm', 'SugarCRM'), ('teamleader', 'Teamleader')]), ('ERP', [('exact', 'Exact'), ('afas', 'AFAS'), ('sap_business_one', 'SAP Business One'), ('odoo', 'Odoo'), ('netsuite', 'Oracle NetSuite'), ('business_central', 'Microsoft Dynamics 365 Business Central'), ('sage', 'Sage'), ('unit4', 'Unit4')]), ('Other', [('other', 'Other system')])], max_length=40)),
-                ('name', models.CharField(max_length=100)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.CharField(max_length=254)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            (
+                                "Webshops",
+                                [
+                                    ("magento", "Magento / Adobe Commerce"),
+                                    ("shopify", "Shopify"),
+                                    ("woocommerce", "WooCommerce"),
+                                    ("lightspeed", "Lightspeed eCom"),
+                                    ("shopware", "Shopware"),
+                                    ("prestashop", "PrestaShop"),
+                                    ("bigcommerce", "BigCommerce"),
+                                    ("opencart", "OpenCart"),
+                                    ("ccv_shop", "CCV Shop"),
+                                    ("salesforce_commerce", "Salesforce Commerce Cloud"),
+                                ],
+                            ),
+                            (
+                                "CRM",
+                                [
+                                    ("salesforce", "Salesforce"),
+                                    ("hubspot", "HubSpot"),
+                                    ("dynamics_365", "Microsoft Dynamics 365"),
+                                    ("superoffice", "SuperOffice"),
+                                    ("pipedrive", "Pipedrive"),
+                                    ("zoho", "Zoho CRM"),
+                                    ("sugarcrm", "SugarCRM"),
+                                    ("teamleader", "Teamleader"),
+                                ],
+                            ),
+                            (
+                                "ERP",
+                                [
+                                    ("exact", "Exact"),
+                                    ("afas", "AFAS"),
+                                    ("sap_business_one", "SAP Business One"),
+                                    ("odoo", "Odoo"),
+                                    ("netsuite", "Oracle NetSuite"),
+                                    ("business_central", "Microsoft Dynamics 365 Business Central"),
+                                    ("sage", "Sage"),
+                                    ("unit4", "Unit4"),
+                                ],
+                            ),
+                            ("Other", [("other", "Other system")]),
+                        ],
+                        max_length=40,
+                    ),
+                ),
+                ("name", models.CharField(max_length=100)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("created_by", models.CharField(max_length=254)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("name",),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='IdField',
+            name="IdField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z][A-Za-z0-9]{0,62}\\Z', 'Start with a small letter and use letters and digits only (at most 63), such as webshopCustomerId.')])),
-                ('label', models.CharField(max_length=100)),
-                ('unique_data', models.CharField(blank=True, help_text='What its system calls the id, such as Customer number.', max_length=100)),
-                ('is_default', models.BooleanField(default=False, editable=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.CharField(max_length=254)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('source_system', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='id_fields', to='contacts.sourcesystem')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z][A-Za-z0-9]{0,62}\\Z",
+                                "Start with a small letter and use letters and digits only (at most 63), such as webshopCustomerId.",
+                            )
+                        ],
+                    ),
+                ),
+                ("label", models.CharField(max_length=100)),
+                (
+                    "unique_data",
+                    models.CharField(
+                        blank=True, help_text="What its system calls the id, such as Customer number.", max_length=100
+                    ),
+                ),
+                ("is_default", models.BooleanField(default=False, editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("created_by", models.CharField(max_length=254)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "source_system",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="id_fields",
+                        to="contacts.sourcesystem",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-is_default', 'pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("-is_default", "pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Write',
+            name="Write",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('authentication_id', models.UUIDField(null=True)),
-                ('request_id', models.CharField(max_length=64)),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("authentication_id", models.UUIDField(null=True)),
+                ("request_id", models.CharField(max_length=64)),
+                (
+                    "rule_set",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contacts.ruleset"
+                    ),
+                ),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='ContactField',
+            name="ContactField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=63, validators=[django.core.validators.RegexValidator('\\A[a-z][A-Za-z0-9]{0,62}\\Z', 'Start with a small letter and use letters and digits only (at most 63), such as webshopCustomerId.')])),
-                ('label', models.CharField(max_length=100)),
-                ('type', models.CharField(choices=[('text', 'Text'), ('email', 'E-mail'), ('phone', 'Phone'), ('date', 'Date')], max_length=20)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=63,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[a-z][A-Za-z0-9]{0,62}\\Z",
+                                "Start with a small letter and use letters and digits only (at most 63), such as webshopCustomerId.",
+                            )
+                        ],
+                    ),
+                ),
+                ("label", models.CharField(max_length=100)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[("text", "Text"), ("email", "E-mail"), ("phone", "Phone"), ("date", "Date")],
+                        max_length=20,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position', 'pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
-                'constraints': [models.UniqueConstraint(fields=('account', 'name'), name='contacts_contactfield_name')],
+                "ordering": ("position", "pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
+                "constraints": [models.UniqueConstraint(fields=("account", "name"), name="contacts_contactfield_name")],
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='ExternalId',
+            name="ExternalId",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.CharField(max_length=255)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('contact', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.contact')),
-                ('id_field', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.idfield')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.CharField(max_length=255)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "id_field",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contacts.idfield"
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
-                'indexes': [models.Index(fields=['account', 'contact'], name='contacts_externalid_contact')],
-                'constraints': [models.UniqueConstraint(fields=('account', 'id_field', 'value'), name='contacts_externalid_value')],
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
+                "indexes": [models.Index(fields=["account", "contact"], name="contacts_externalid_contact")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("account", "id_field", "value"), name="contacts_externalid_value")
+                ],
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddConstraint(
-            model_name='ruleset',
-            constraint=models.UniqueConstraint(fields=('account', 'number'), name='contacts_ruleset_number'),
+            model_name="ruleset",
+            constraint=models.UniqueConstraint(fields=("account", "number"), name="contacts_ruleset_number"),
         ),
         migrations.AddIndex(
-            model_name='reviewitem',
-            index=models.Index(fields=['account', 'other'], name='contacts_reviewitem_other'),
+            model_name="reviewitem",
+            index=models.Index(fields=["account", "other"], name="contacts_reviewitem_other"),
         ),
         migrations.AddConstraint(
-            model_name='reviewitem',
-            constraint=models.UniqueConstraint(fields=('account', 'contact', 'other'), name='contacts_reviewitem_pair'),
+            model_name="reviewitem",
+            constraint=models.UniqueConstraint(fields=("account", "contact", "other"), name="contacts_reviewitem_pair"),
         ),
         migrations.AddConstraint(
-            model_name='reviewitem',
-            constraint=models.CheckConstraint(condition=models.Q(('contact__lt', models.F('other'))), name='contacts_reviewitem_order'),
+            model_name="reviewitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("contact__lt", models.F("other"))), name="contacts_reviewitem_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contactbook',
-            constraint=models.UniqueConstraint(fields=('account',), name='contacts_contactbook_once'),
+            model_name="contactbook",
+            constraint=models.UniqueConstraint(fields=("account",), name="contacts_contactbook_once"),
         ),
         migrations.AddConstraint(
-            model_name='signature',
-            constraint=models.UniqueConstraint(fields=('account', 'fields', 'phone_region', 'normaliser'), name='contacts_signature_once'),
+            model_name="signature",
+            constraint=models.UniqueConstraint(
+                fields=("account", "fields", "phone_region", "normaliser"), name="contacts_signature_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='matchkey',
-            index=models.Index(fields=['account', 'signature', 'key'], name='contacts_matchkey_key'),
+            model_name="matchkey",
+            index=models.Index(fields=["account", "signature", "key"], name="contacts_matchkey_key"),
         ),
         migrations.AddConstraint(
-            model_name='matchkey',
-            constraint=models.UniqueConstraint(fields=('account', 'contact', 'signature'), name='contacts_matchkey_once'),
+            model_name="matchkey",
+            constraint=models.UniqueConstraint(
+                fields=("account", "contact", "signature"), name="contacts_matchkey_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcesystem',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='contacts_sourcesystem_name'),
+            model_name="sourcesystem",
+            constraint=models.UniqueConstraint(fields=("account", "name"), name="contacts_sourcesystem_name"),
         ),
         migrations.AddConstraint(
-            model_name='idfield',
-            constraint=models.UniqueConstraint(fields=('account', 'name'), name='contacts_idfield_name', violation_error_message='An id field with this name exists already in this account.'),
+            model_name="idfield",
+            constraint=models.UniqueConstraint(
+                fields=("account", "name"),
+                name="contacts_idfield_name",
+                violation_error_message="An id field with this name exists already in this account.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idfield',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('account',), name='contacts_idfield_default'),
+            model_name="idfield",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("account",), name="contacts_idfield_default"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='idfield',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('source_system__isnull', True), ('unique_data', '')), models.Q(('source_system__isnull', False), models.Q(('unique_data', ''), _negated=True)), _connector='OR'), name='contacts_idfield_source'),
+            model_name="idfield",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("source_system__isnull", True), ("unique_data", "")),
+                    models.Q(("source_system__isnull", False), models.Q(("unique_data", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="contacts_idfield_source",
+            ),
         ),
     ]

@@ -24,6 +24,7 @@ class Write(AccountOwned):
 
     authentication_id = models.UUIDField(null=True)
     request_id = models.CharField(max_length=64)
+    rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(default=timezone.now)
 
     class Meta(AccountOwned.Meta):

@@ -63,9 +63,7 @@ def add_id_field(*, account: Account, name: str, label: str, by: Actor) -> IdFie
 
 
 @transaction.atomic
-def bind(
-    *, account: Account, id_field_id: int, unique_data: str, kind: str, system_name: str, by: Actor
-) -> IdField:
+def bind(*, account: Account, id_field_id: int, unique_data: str, kind: str, system_name: str, by: Actor) -> IdField:
     """Binds an id field to its source system for good, or confirms the one it has.
 
     An id field that was used before keeps its system and the name of its unique data: giving others is refused,
@@ -108,9 +106,7 @@ def bind(
 def _check_answers(unique_data: str, kind: str, system_name: str) -> None:
     errors = []
     if not unique_data:
-        errors.append(
-            FieldError("unique_data", "required", "Say what your system calls it, such as Customer number.")
-        )
+        errors.append(FieldError("unique_data", "required", "Say what your system calls it, such as Customer number."))
     if len(unique_data) > 100:
         errors.append(FieldError("unique_data", "too_long", "Use at most 100 characters."))
     if kind not in KIND_LABELS:
