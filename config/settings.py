@@ -6,23 +6,52 @@ With PRODUCTION=true nothing is guessed: what is missing is named, and the proce
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
+
+
+def switch(name: str) -> bool:
+    """`true` or `false`, which is also the default. Raises ImproperlyConfigured for anything else: a slip of the
+    finger must not turn a production installation into a local one."""
+    text = env.str(name, default="false").strip().lower()
+    if text not in ("true", "false"):
+        raise ImproperlyConfigured(f"{name}: write true or false.")
+    return bool(text == "true")
+
+
+def number(name: str, *, default: int) -> int:
+    """A number from 0 up. Raises ImproperlyConfigured for anything else."""
+    text = env.str(name, default=str(default)).strip()
+    if not (text.isascii() and text.isdecimal()):
+        raise ImproperlyConfigured(f"{name}: write a number, such as {default}.")
+    return int(text)
+
+
+def words(name: str) -> list[str]:
+    """What stands between commas; empty when the variable isn't set."""
+    return [word.strip() for word in env.str(name, default="").split(",") if word.strip()]
+
+
 LOCAL_DIR = Path(env.str("LOCAL_DIR", default=str(BASE_DIR / ".local")))
-PRODUCTION = env.bool("PRODUCTION", default=False)
+PRODUCTION = switch("PRODUCTION")
 
 REQUIRED_IN_PRODUCTION = {
     "SECRET_KEY": "50 or more random characters, for sessions and signatures",
     "API_KEY_PEPPERS": "numbered random keys for the digests of API secrets, such as 1:<43 random characters>",
     "ALLOWED_HOSTS": "the host names that this installation answers to, separated by commas",
     "DATABASE_URL": "the database, such as postgres://user:password@host:5432/concord",
+    "EMAIL_URL": "the mail server, such as smtp+tls://user:password@host:587",
 }
 
 
@@ -37,18 +66,28 @@ def require_production_settings() -> None:
 def local_secrets() -> None:
     """Reads the secrets of a local installation, making the file at the first start (mode 0600)."""
     path = LOCAL_DIR / "secrets.env"
-    LOCAL_DIR.mkdir(mode=0o700, exist_ok=True)
-    try:
-        # Exclusive, so that two processes that start at once agree on one file.
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    LOCAL_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with NamedTemporaryFile("w", dir=LOCAL_DIR, prefix="secrets-") as file:  # its mode is 0600
             file.write(
                 f"SECRET_KEY={secrets.token_urlsafe(48)}\n"
                 f"API_KEY_PEPPERS=1:{secrets.token_urlsafe(32)}\n"
                 f"DEMO_PASSWORD_SEED={secrets.token_urlsafe(32)}\n"
             )
-    except FileExistsError:
-        pass
+            file.flush()
+            # The first of two processes that start at once wins, and neither ever sees half a file.
+            with suppress(FileExistsError):
+                os.link(file.name, path)
     environ.Env.read_env(path)
+
+
+def secret_key() -> str:
+    """Raises ImproperlyConfigured when it is too short to be random."""
+    # Not through django-environ, to which a leading $ means the name of another variable.
+    key = os.environ.get("SECRET_KEY", "")
+    if len(key) < 50 or len(set(key)) < 5:
+        raise ImproperlyConfigured(f"SECRET_KEY: write {REQUIRED_IN_PRODUCTION['SECRET_KEY']}.")
+    return key
 
 
 def peppers(text: str) -> dict[int, bytes]:
@@ -58,13 +97,23 @@ def peppers(text: str) -> dict[int, bytes]:
     """
     result: dict[int, bytes] = {}
     for part in text.split(","):
-        number, colon, pepper = part.strip().partition(":")
-        if not colon or not number.isdecimal() or not 1 <= int(number) <= 32767 or int(number) in result:
+        name, colon, pepper = part.strip().partition(":")
+        if not (colon and name.isascii() and name.isdecimal() and 1 <= int(name) <= 32767) or int(name) in result:
             raise ImproperlyConfigured("API_KEY_PEPPERS: write number:pepper, separated by commas, each number once.")
         if len(pepper) < 32:
-            raise ImproperlyConfigured(f"API_KEY_PEPPERS: pepper {number} is shorter than 32 characters.")
-        result[int(number)] = pepper.encode()
+            raise ImproperlyConfigured(f"API_KEY_PEPPERS: pepper {name} is shorter than 32 characters.")
+        result[int(name)] = pepper.encode()
     return result
+
+
+def allowed_hosts() -> list[str]:
+    """Loopback names, or those of the installation. Raises ImproperlyConfigured for `*`."""
+    if not PRODUCTION:
+        return ["localhost", "127.0.0.1", "[::1]"]
+    hosts = words("ALLOWED_HOSTS")
+    if not hosts or "*" in hosts:
+        raise ImproperlyConfigured(f"ALLOWED_HOSTS: write {REQUIRED_IN_PRODUCTION['ALLOWED_HOSTS']}, and no *.")
+    return hosts
 
 
 if PRODUCTION:
@@ -73,12 +122,11 @@ else:
     local_secrets()
 
 DEBUG = False
-SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY = secret_key()
+SECRET_KEY_FALLBACKS = words("SECRET_KEY_FALLBACKS")
 API_KEY_PEPPERS = peppers(env.str("API_KEY_PEPPERS"))
-LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS") if PRODUCTION else LOOPBACK
-CSRF_TRUSTED_ORIGINS = [f"https://{host.lstrip('.')}" for host in ALLOWED_HOSTS] if PRODUCTION else []
+DEMO_PASSWORD_SEED = "" if PRODUCTION else env.str("DEMO_PASSWORD_SEED")
+ALLOWED_HOSTS = allowed_hosts()
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -109,12 +157,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Those that every response needs come first, so that no redirect, static file or error escapes them.
+    "accounts.middleware.RequestLogMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
-    "accounts.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -149,10 +197,18 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 
 def database() -> dict[str, Any]:
-    """The one database, with what each vendor needs to serialise writers (see README, Decisions)."""
-    config: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{LOCAL_DIR / 'concord.sqlite3'}")
+    """The one database, with what each vendor needs to serialise writers (see README, Decisions).
+
+    Raises ImproperlyConfigured for a URL that can't be read or names another vendor.
+    """
+    form = "DATABASE_URL: write a URL such as postgres://user:password@host:5432/concord or sqlite:////path/to/file."
+    try:
+        config: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{LOCAL_DIR / 'concord.sqlite3'}")
+    except ValueError:
+        # Without the cause, in which the password may stand
+        raise ImproperlyConfigured(f"{form} Percent-encode special characters in the password.") from None
     options = config.setdefault("OPTIONS", {})
-    if config["ENGINE"] == "django.db.backends.sqlite3":
+    if config.get("ENGINE") == "django.db.backends.sqlite3" and config["NAME"] != ":memory:":
         options.update(
             transaction_mode="IMMEDIATE",
             timeout=20,
@@ -160,11 +216,12 @@ def database() -> dict[str, Any]:
         )
         # A file: threads that share an in-memory database answer "table is locked" to each other.
         config["TEST"] = {"NAME": str(LOCAL_DIR / "test.sqlite3")}
-    elif config["ENGINE"] == "django.db.backends.postgresql":
-        options["pool"] = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=8)}
-        config["CONN_MAX_AGE"] = 0
+    elif config.get("ENGINE") == "django.db.backends.postgresql":
+        options.setdefault("connect_timeout", 5)
+        options["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", default=8), "timeout": 10}
+        config |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}  # the pool keeps them, and checks what it hands out
     else:
-        raise ImproperlyConfigured("DATABASE_URL: write a URL that begins with postgres:// or sqlite:///.")
+        raise ImproperlyConfigured(form)
     return config
 
 
@@ -188,10 +245,11 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people are invited; nobody can sign up
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+ALLAUTH_TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", default=0)
 MFA_ADAPTER = "accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_ISSUER = "Concord"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION  # browsers trust localhost without TLS, too
 STAFF_SECOND_FACTOR_REQUIRED = PRODUCTION
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -220,13 +278,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+LOGGING = logs.configure(json=PRODUCTION)
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DEFAULT_EXCEPTION_REPORTER = "accounts.reports.TracebackReporter"
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = LOCAL_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(LOCAL_DIR / "static")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -244,6 +306,7 @@ if "EMAIL_URL" in env:
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = LOCAL_DIR / "mail"
+EMAIL_TIMEOUT = 10  # seconds: a mail server that hangs must not hang a request
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
