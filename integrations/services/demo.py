@@ -38,27 +38,27 @@ class Person:
 
 
 OWNER = Person("owner@concord.example", "Olga Owner", "/", "owns Bloom & Branch, helps administer Harbour Cycles")
-VIEWER = Person("viewer@concord.example", "Victor Viewer", "/", "may look at Bloom & Branch, and change nothing")
+VIEWER = Person("viewer@concord.example", "Victor Viewer", "/", "viewer of Bloom & Branch")
 NEIGHBOUR = Person("neighbour@concord.example", "Nadia Neighbour", "/", "owns Harbour Cycles and Summit Outfitters")
 PARTNER = Person(
     "partner@concord.example",
     "Paul Partner",
     "/admin/",
-    "Lantern Agency: looks after Bloom & Branch and Harbour Cycles",
+    "Lantern Agency, partner of Bloom & Branch and Harbour Cycles",
     is_staff=True,
 )
 OTHER_PARTNER = Person(
     "otherpartner@concord.example",
     "Petra Partner",
     "/admin/",
-    "Northgate Consulting: looks after Summit Outfitters",
+    "Northgate Consulting, partner of Summit Outfitters",
     is_staff=True,
 )
 OPERATOR = Person(
     "operator@concord.example",
     "Otto Operator",
     "/admin/",
-    "runs this installation: catalogue, prices, partners",
+    "operator: catalogue, prices, partners, everything",
     is_staff=True,
     is_superuser=True,
 )

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from itertools import groupby
 from typing import Any
 
 from django.conf import settings
@@ -38,14 +39,12 @@ class Command(BaseCommand):
         _serve(host, port)
 
     def _print_sign_ins(self, address: str) -> None:
-        rows = [("Sign in as", "Password", "At", "Who")]
-        for sign_in in demo.sign_ins():
-            person = sign_in.person
-            rows.append((person.email, sign_in.password or "changed by you", address + person.face, person.does))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
-        lines.insert(1, "-" * max(map(len, lines)))
-        self.stdout.write("\n".join(["", *lines, "", f"Concord: {address}/   (Ctrl-C stops it)"]))
+        for face, sign_ins in groupby(demo.sign_ins(), key=lambda sign_in: sign_in.person.face):
+            self.stdout.write(f"\n{address}{face}")
+            for sign_in in sign_ins:
+                password = sign_in.password or "changed by you"
+                self.stdout.write(f"  {sign_in.person.email:28}  {password:17}  {sign_in.person.does}")
+        self.stdout.write("\nServing now. Ctrl-C stops it.")
         self.stdout.flush()
 
 
