@@ -11,10 +11,11 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from accounts.actor import SYSTEM
 from integrations.models import Authentication
 from integrations.services import authentications
 from tests.config.environment import PRODUCTION, run
-from tests.factories import SYSTEM, AccountFactory, authentication_for
+from tests.factories import AccountFactory, authentication_for
 
 ASK = """
 import django, sys; django.setup()
@@ -28,7 +29,7 @@ for path in sys.argv[1:]:
 @pytest.fixture
 def live(db: None) -> Authentication:
     """A live authentication under pepper 1, which the tests' settings have."""
-    issued = authentication_for(AccountFactory())
+    issued = authentication_for(AccountFactory.create())
     return issued.authentication
 
 
