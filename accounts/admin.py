@@ -1,0 +1,223 @@
+"""The admin of accounts and their activity; for operators also of people and partners."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django import forms
+from django.contrib.admin import TabularInline, display, register
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.http import HttpRequest
+
+from accounts.admin_site import site
+from accounts.middleware import actor_of
+from accounts.models import Account, AuditEvent, Membership, Partner, PartnerStaff, User
+from accounts.services import partners, people
+from accounts.tenancy.admin import (
+    ActionPage,
+    OperatorAdmin,
+    OwnAccountFilter,
+    PartnerScopedAdmin,
+    RefusableForm,
+    moment,
+)
+
+
+@register(Account, site=site)
+class AccountAdmin(PartnerScopedAdmin):
+    audit_noun = "account"
+    list_display = ("name", "number", "country", "currency", "time_zone", "opened")
+    search_fields = ("name", "number", "billing_email")
+    fieldsets = (
+        (None, {"fields": ("name", "number", "partner", "members", "opened", "suspended")}),
+        ("Region", {"fields": ("country", "currency", "time_zone", "phone_region")}),
+        ("Billing", {"fields": ("billing_name", "billing_email", "billing_address", "vat_number")}),
+    )
+
+    @display(description="opened", ordering="created_at")
+    def opened(self, account: Account) -> str | None:
+        return moment(account.created_at, account.zone)
+
+    @display(description="suspended")
+    def suspended(self, account: Account) -> str | None:
+        at = moment(account.suspended_at, account.zone)
+        return at and f"{at} by {account.suspended_by}"
+
+    @display(description="members")
+    def members(self, account: Account) -> str:
+        """As text: a partner sees who they are and can't reach what they sign in with."""
+        members = Membership.objects.for_account(account).select_related("user").order_by("role", "user__email")
+        return "\n".join(f"{member.user}: {member.get_role_display()}" for member in members)
+
+
+@register(AuditEvent, site=site)
+class AuditEventAdmin(PartnerScopedAdmin):
+    audit_noun = "-"  # events about events there are none
+    list_display = ("happened", "account", "action", "object_label", "actor", "address")
+    list_filter = (OwnAccountFilter,)
+    search_fields = ("action", "object_label", "actor", "request_id")
+    ordering = ("-at", "-pk")
+    fields = (
+        *("happened", "account", "action", "object_label", "object_id", "actor", "address", "request_id"),
+        *("before", "after"),
+    )
+
+    @display(description="time (UTC)", ordering="at")
+    def happened(self, event: AuditEvent) -> str:
+        return f"{event.at:%d %b %Y %H:%M:%S}"
+
+    @display(description="account")
+    def account(self, event: AuditEvent) -> str | None:
+        if event.account_id is None:
+            return None
+        return Account.objects.filter(pk=event.account_id).values_list("name", flat=True).first()
+
+
+class UserForm(RefusableForm):
+    class Meta:
+        model = User
+        fields = ("email", "name", "is_active", "is_staff", "is_superuser")
+        labels: ClassVar[dict[str, str]] = {"is_superuser": "Operator"}
+        help_texts: ClassVar[dict[str, str]] = {"is_superuser": "Sees and may do everything in the admin."}
+
+
+class SetPassword(ActionPage):
+    name, label = "password", "Set password…"
+
+    def make_form(self, request: HttpRequest, row: User) -> Any:
+        return AdminPasswordChangeForm(row, request.POST or None)
+
+    def explanation(self, row: User) -> str:
+        return f"{row} signs in with this password from now on. Every session of theirs ends."
+
+    def perform(self, request: HttpRequest, row: User, answers: Mapping[str, Any]) -> str:
+        usable = answers.get("set_usable_password", True)
+        user = people.set_password(user=row, password=answers["password1"] if usable else None, by=actor_of(request))
+        if user.pk == request.user.pk:
+            update_session_auth_hash(request, user)
+        return f"The password of {row} has been changed."
+
+
+class UserAction(ActionPage):
+    """An action on a person that asks nothing."""
+
+    def make_form(self, request: HttpRequest, row: User) -> forms.Form:
+        return forms.Form(request.POST or None)
+
+
+class EndSessions(UserAction):
+    name, label = "end-sessions", "Sign out everywhere…"
+
+    def explanation(self, row: User) -> str:
+        return f"{row} is signed out on every device, and may sign in again."
+
+    def perform(self, request: HttpRequest, row: User, answers: Mapping[str, Any]) -> str:
+        return f"{row} was signed out in {people.end_sessions(user=row, by=actor_of(request))} places."
+
+
+class RemoveSecondFactors(UserAction):
+    name, label, dangerous = "remove-second-factors", "Remove second factors…", True
+
+    def possible(self, row: User) -> bool:
+        return Authenticator.objects.filter(user=row).exists()
+
+    def explanation(self, row: User) -> str:
+        return (
+            f"For a person who lost theirs. {row} signs in with the password alone until they set one up again, "
+            "and is signed out everywhere now. Make sure that it is really they who ask."
+        )
+
+    def perform(self, request: HttpRequest, row: User, answers: Mapping[str, Any]) -> str:
+        people.remove_second_factors(user=row, by=actor_of(request))
+        return f"{row} has no second factor any more."
+
+
+@register(User, site=site)
+class UserAdmin(OperatorAdmin):
+    audit_noun = "user"
+    form = UserForm
+    action_pages = (SetPassword(), EndSessions(), RemoveSecondFactors())
+    list_display = ("email", "name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    fields = ("email", "name", "is_active", "is_staff", "is_superuser")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.allowed(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        answers = {name: form.cleaned_data[name] for name in UserForm.Meta.fields}
+        if change:
+            people.change_user(user=obj, **answers, by=actor_of(request))
+        else:
+            obj.pk = people.add_user(**answers, by=actor_of(request)).pk
+
+
+class StaffInline(TabularInline):  # type: ignore[type-arg]
+    model = PartnerStaff
+    extra = 0
+    autocomplete_fields = ("user",)
+    verbose_name = "person"
+    verbose_name_plural = "staff"
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # people come and go; a row never turns into another person's
+
+
+class PartnerForm(RefusableForm):
+    class Meta:
+        model = Partner
+        fields = ("name", "email", "phone")
+
+
+@register(Partner, site=site)
+class PartnerAdmin(OperatorAdmin):
+    audit_noun = "partner"
+    form = PartnerForm
+    inlines = (StaffInline,)
+    list_display = ("name", "email", "phone")
+    search_fields = ("name", "email")
+    fields = ("name", "email", "phone")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.allowed(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request)
+
+    def save_model(self, request: HttpRequest, obj: Partner, form: Any, change: bool) -> None:
+        answers = {name: form.cleaned_data[name] for name in PartnerForm.Meta.fields}
+        obj.pk = partners.save_partner(partner=obj if change else None, **answers, by=actor_of(request)).pk
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for staff in formset.deleted_objects:
+            partners.remove_staff(staff=staff, by=actor_of(request))
+        for staff in formset.new_objects:
+            partners.add_staff(partner=form.instance, user=staff.user, by=actor_of(request))
+
+
+@register(UserSession, site=site)
+class UserSessionAdmin(OperatorAdmin):
+    list_display = ("user", "ip", "user_agent", "created_at", "last_seen_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "ip")
+    ordering = ("-last_seen_at",)
+    fields = ("user", "ip", "user_agent", "created_at", "last_seen_at")
+
+
+@register(Authenticator, site=site)
+class AuthenticatorAdmin(OperatorAdmin):
+    """Which second factors people have; never what they are made of."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    list_filter = ("type",)
+    search_fields = ("user__email",)
+    ordering = ("user__email", "pk")
+    fields = ("user", "type", "created_at", "last_used_at")

@@ -1,0 +1,157 @@
+"""The admin of the contact base: id fields to add, contacts and review items to read."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.admin import display, register
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from accounts import queries
+from accounts.admin_site import Figure, site
+from accounts.middleware import actor_of
+from accounts.models import Account
+from accounts.tenancy.admin import OwnAccountFilter, PartnerScopedAdmin, RefusableForm, moment
+from contacts.models import Contact, ExternalId, IdField, ReviewItem
+from contacts.services import fields, reading
+
+
+class IdFieldForm(RefusableForm):
+    class Meta:
+        model = IdField
+        fields = ("account", "name", "label")
+        help_texts: ClassVar[dict[str, str]] = {
+            "name": "As the API calls it, such as webshopCustomerId. It can't be changed later.",
+            "label": "As people read it, such as Webshop customer id. Left empty, it is the name.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "label" in self.fields:
+            self.fields["label"].required = False
+
+
+@register(IdField, site=site)
+class IdFieldAdmin(PartnerScopedAdmin):
+    audit_noun = "id_field"
+    form = IdFieldForm
+    list_display = ("name", "label", "account", "source_system", "unique_data", "is_default")
+    list_filter = (OwnAccountFilter,)
+    list_select_related = ("account", "source_system")
+    search_fields = ("name", "label", "account__name", "source_system__name")
+    autocomplete_fields = ("account",)
+    fields = ("account", "name", "label", "source_system", "unique_data", "is_default", "created")
+
+    @display(description="created")
+    def created(self, id_field: IdField) -> str:
+        return f"{moment(id_field.created_at, id_field.account.zone)} by {id_field.created_by}"
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return IdFieldForm.Meta.fields if obj is None else self.fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.allowed(request)
+
+    def save_model(self, request: HttpRequest, obj: IdField, form: Any, change: bool) -> None:
+        answers = form.cleaned_data
+        added = fields.add_id_field(
+            account=answers["account"], name=answers["name"], label=answers["label"], by=actor_of(request)
+        )
+        obj.pk = added.pk
+
+
+@register(Contact, site=site)
+class ContactAdmin(PartnerScopedAdmin):
+    """The list names contacts by id alone: what is read of them is one contact's page, and that leaves a trace."""
+
+    audit_noun = "contact"
+    list_display = ("id", "account", "external_ids", "updated")
+    list_filter = (OwnAccountFilter,)
+    list_select_related = ("account",)
+    search_fields = ("id",)
+    search_help_text = "A whole external id, e-mail address or contact id."
+    ordering = ("-pk",)
+    fields = ("id", "account", "external_ids", "contact_values", "version", "created", "updated")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        accounts = queries.accounts_looked_after_by(request.user)
+        ids = ExternalId.all_accounts.filter(account_id__in=accounts.values("pk"), value=term)
+        found = Q(pk__in=ids.values("contact_id")) | Q(values__email__iexact=term)
+        with suppress(ValueError):
+            found |= Q(pk=UUID(term))
+        return queryset.filter(found), False
+
+    @display(description="external ids")
+    def external_ids(self, contact: Contact) -> str:
+        rows = ExternalId.objects.for_account(contact.account_id).filter(contact=contact).select_related("id_field")
+        return "\n".join(f"{row.id_field.name}: {row.value}" for row in rows.order_by("id_field_id", "pk"))
+
+    @display(description="values")
+    def contact_values(self, contact: Contact) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in sorted(contact.values.items()))
+
+    @display(description="created", ordering="created_at")
+    def created(self, contact: Contact) -> str | None:
+        return moment(contact.created_at, contact.account.zone)
+
+    @display(description="updated", ordering="updated_at")
+    def updated(self, contact: Contact) -> str | None:
+        return moment(contact.updated_at, contact.account.zone)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        reading.record_seen(contact=obj, as_operator=queries.is_operator(request.user), by=actor_of(request))
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+
+@register(ReviewItem, site=site)
+class ReviewItemAdmin(PartnerScopedAdmin):
+    audit_noun = "review_item"
+    list_display = ("created", "account", "kind", "rule")
+    list_filter = (OwnAccountFilter, "kind")
+    list_select_related = ("account",)
+    search_fields = ("account__name",)
+    fields = ("account", "kind", "first_contact", "second_contact", "rule_set", "rule", "created")
+
+    @display(description="found", ordering="created_at")
+    def created(self, item: ReviewItem) -> str | None:
+        return moment(item.created_at, item.account.zone)
+
+    @display(description="contact")
+    def first_contact(self, item: ReviewItem) -> str:
+        return _contact_link(item.contact_id)
+
+    @display(description="other contact")
+    def second_contact(self, item: ReviewItem) -> str:
+        return _contact_link(item.other_id)
+
+
+def _contact_link(contact_id: UUID) -> str:
+    return format_html('<a href="{}">{}</a>', reverse("admin:contacts_contact_change", args=(contact_id,)), contact_id)
+
+
+def open_review_items(accounts: QuerySet[Account]) -> Mapping[int, int]:
+    """Review items that wait for a person, per account."""
+    rows = ReviewItem.all_accounts.filter(account_id__in=accounts.values("pk")).order_by()
+    return dict(rows.values_list("account_id").annotate(Count("pk")))
+
+
+site.figures.append(
+    Figure("Possible duplicates", open_review_items, "admin:contacts_reviewitem_changelist", total=True)
+)
