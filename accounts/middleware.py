@@ -7,17 +7,22 @@ from collections.abc import Callable
 
 import structlog
 from allauth.account.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django_structlog.middlewares import RequestMiddleware
 
 from accounts.actor import Actor
 
 # Without an underscore: who puts a key or a secret there by mistake must not find it in the logs.
 REQUEST_ID = re.compile(r"[A-Za-z0-9.:-]{8,64}", re.ASCII)
+AUTH = "/auth/"
+"""Where allauth's pages are: signing in and out, and setting up a second factor."""
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""Recovery codes alone are none: they are for the day on which one of these is lost."""
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -59,8 +64,14 @@ class RequestLogMiddleware(RequestMiddleware):
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The caller's address, as far as the trusted proxies can be believed (TRUSTED_PROXY_COUNT)."""
-    address: str | None = get_adapter().get_client_ip(request)
+    """The caller's address, as far as the trusted proxies can be believed (TRUSTED_PROXY_COUNT).
+
+    None where there is none, as behind a Unix socket without a proxy that says whom it speaks for.
+    """
+    try:
+        address: str = get_adapter().get_client_ip(request)
+    except PermissionDenied:
+        return None
     return address
 
 
@@ -75,7 +86,7 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 class StaffSecondFactorMiddleware:
-    """Sends staff without a second factor to set one up before they reach the admin, where that is required."""
+    """Sends staff without a second factor to set one up before they reach any other page, where that is required."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -86,8 +97,8 @@ class StaffSecondFactorMiddleware:
             settings.STAFF_SECOND_FACTOR_REQUIRED
             and user.is_authenticated
             and user.is_staff
-            and not request.path.startswith((reverse("mfa_index"), reverse("account_logout"), "/auth/", "/static/"))
-            and not is_mfa_enabled(user)
+            and not request.path.startswith(AUTH)
+            and not is_mfa_enabled(user, SECOND_FACTORS)
         ):
             return redirect("mfa_index")
         return self.get_response(request)
