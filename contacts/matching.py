@@ -134,6 +134,8 @@ def decide(
     `found`: per rule in order, the holders of the record's keys. `occupied`: whether a contact already has an
     external id in that id field. `may_create` is false for a PATCH, `reject` is the rule set's conflict policy.
     """
+    if named is not None and not named.exists:
+        return Decision(Outcome.NOT_FOUND)
     if own is not None:
         if named is not None and named.contact != own:
             return Decision(Outcome.ID_CONFLICT, candidates=(own,))
@@ -150,8 +152,6 @@ def decide(
 
 def _link_to(named: Named) -> Decision:
     """A caller that knows the contact may name it: it links if that contact is free in the id field."""
-    if not named.exists:
-        return Decision(Outcome.NOT_FOUND)
     if named.occupied:
         return Decision(Outcome.ID_CONFLICT, candidates=(named.contact,))
     return Decision(Outcome.LINK, named.contact, by_link_to=True)

@@ -134,7 +134,7 @@ def _result(book: store.Book, chunk: Chunk, step: Step, suspicions: Sequence[Sus
         contact_id=step.contact,
         version=chunk.states[step.contact].version,
         matched_by=_matched_by(decision),
-        warnings=[*_value_warnings(book, step), *_common_keys(step), *_duplicates(suspicions)],
+        warnings=[*_value_warnings(book, step), *_common_key(step), *_duplicates(suspicions)],
     )
 
 
@@ -185,12 +185,12 @@ def _value_warnings(book: store.Book, step: Step) -> list[dict[str, Any]]:
     return warnings
 
 
-def _common_keys(step: Step) -> list[dict[str, Any]]:
-    return [
-        {"code": "value_too_common", "rule": found.rule.number, "count": len(found.contacts)}
-        for found in step.found
-        if len(found.contacts) > TOO_COMMON
-    ]
+def _common_key(step: Step) -> list[dict[str, Any]]:
+    """Whether the key that decided is held by too many to identify anybody."""
+    found = next((each for each in step.found if each.contacts), None)
+    if found is None or len(found.contacts) <= TOO_COMMON:
+        return []
+    return [{"code": "value_too_common", "rule": found.rule.number, "count": len(found.contacts)}]
 
 
 def _duplicates(suspicions: Sequence[Suspicion]) -> list[dict[str, Any]]:

@@ -13,10 +13,10 @@ from contacts.services import fields
 from integrations.models import Integration, License, Price
 from integrations.services import authentications, licenses
 
-PASSWORD = "correct horse battery staple"  # noqa: S105
+PASSWORD = "correct horse battery staple"
 
 
-class UserFactory(factory.django.DjangoModelFactory):
+class UserFactory(factory.django.DjangoModelFactory[User]):
     class Meta:
         model = User
 
@@ -24,10 +24,11 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> User:
-        return model_class.objects.create_user(password=PASSWORD, **kwargs)
+        user: User = model_class.objects.create_user(password=PASSWORD, **kwargs)
+        return user
 
 
-class PartnerFactory(factory.django.DjangoModelFactory):
+class PartnerFactory(factory.django.DjangoModelFactory[Partner]):
     class Meta:
         model = Partner
 
@@ -35,7 +36,7 @@ class PartnerFactory(factory.django.DjangoModelFactory):
     email = factory.Sequence(lambda n: f"desk{n}@agency.example")
 
 
-class AccountFactory(factory.django.DjangoModelFactory):
+class AccountFactory(factory.django.DjangoModelFactory[Account]):
     """An account with its contact base; `AccountFactory(owner=user)` makes that person an owner."""
 
     class Meta:
@@ -59,15 +60,14 @@ class AccountFactory(factory.django.DjangoModelFactory):
 
 def partner_user(partner: Partner, **kwargs: Any) -> User:
     """A person of a partner's staff."""
-    user: User = UserFactory(is_staff=True, **kwargs)
+    user = UserFactory.create(is_staff=True, **kwargs)
     PartnerStaff.objects.create(partner=partner, user=user)
     return user
 
 
 def operator(**kwargs: Any) -> User:
     """A person who runs the installation."""
-    user: User = UserFactory(is_staff=True, is_superuser=True, **kwargs)
-    return user
+    return UserFactory.create(is_staff=True, is_superuser=True, **kwargs)
 
 
 def rest_api() -> Integration:

@@ -1,0 +1,50 @@
+"""Links the people of a file on one database and prints what became of them."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import django
+
+
+def main(path: Path) -> int:
+    """Prints a row per way to send; 1 when ids were mixed up, lost or silently left unlinked."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    # After setup: these import models.
+    from django.db import connection
+    from django.test.utils import setup_test_environment
+
+    from tests.people import read, with_households
+
+    setup_test_environment()
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    try:
+        people = read(path)
+        return _run(connection.vendor, {"as it is": people, "50 households": with_households(people, 50, 2)})
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def _run(vendor: str, cases: dict[str, Sequence[object]]) -> int:
+    from tests.linking import Report, link
+
+    columns = [field.name for field in fields(Report)]
+    print(f"\n{vendor}: POST /batch, all of system A, then all of system B, shuffled")
+    print(f"{'people':<15}{'chunk':>6}", *(f"{column:>13}" for column in columns), f"{'seconds':>9}")
+    broken = 0
+    for case, people in cases.items():
+        for chunk in (7, 100, 1000):
+            start = time.perf_counter()
+            report = link(people, chunk=chunk, seed=chunk)  # type: ignore[arg-type]
+            seconds = time.perf_counter() - start
+            print(f"{case:<15}{chunk:>6}", *(f"{number:>13}" for number in astuple(report)), f"{seconds:>9.1f}")
+            broken += report.wrong_links + report.changed_ids + report.lost + report.silent
+    return int(broken > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

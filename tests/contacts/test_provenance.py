@@ -1,0 +1,45 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contacts.provenance import THIS_WRITE, Before, Entry, Stamp, Writer, decode, encode, written
+
+writers = st.builds(Writer, st.integers(1, 3), st.sampled_from(("1", "2", "x")))
+stamps = st.builds(Stamp, writers, st.integers(0, 3), st.none() | st.integers(1, 3))
+entries = st.dictionaries(
+    st.sampled_from(("email", "city", "lastName")),
+    st.builds(Entry, stamps, st.booleans(), st.none() | st.builds(Before, st.none() | st.text(), stamps)),
+)
+
+
+def at(stamp: Stamp) -> Stamp:
+    return stamp._replace(write=77) if stamp.write == THIS_WRITE else stamp
+
+
+@given(entries)
+def test_provenance_survives_storage_and_learns_its_write(provenance: dict[str, Entry]) -> None:
+    expected = {
+        name: Entry(at(entry.stamp), entry.shared, entry.before and Before(entry.before.value, at(entry.before.stamp)))
+        for name, entry in provenance.items()
+    }
+    assert decode(encode(provenance, 77)) == expected
+
+
+SHOP, CRM = Stamp(Writer(1, "1"), 1, None), Stamp(Writer(2, "1"), 2, None)
+
+
+def test_an_equal_value_by_another_writer_is_shared_and_a_different_one_is_not() -> None:
+    first = written(None, None, "Jan", SHOP)
+    shared = written(first, "Jan", "Jan", CRM)
+    assert shared == Entry(SHOP, shared=True)
+    assert written(shared, "Jan", "Piet", CRM) == Entry(CRM, before=Before("Jan", SHOP))
+
+
+def test_a_writer_that_corrects_itself_keeps_what_it_first_replaced() -> None:
+    first = written(None, None, "Jan", SHOP)
+    second = written(first, "Jan", "Piet", CRM)
+    assert written(second, "Piet", "Pieter", CRM) == Entry(CRM, before=Before("Jan", SHOP))
+
+
+def test_emptying_nothing_leaves_no_trace_and_emptying_a_value_does() -> None:
+    assert written(None, None, None, SHOP) is None
+    assert written(Entry(SHOP), "Jan", None, CRM) == Entry(CRM, before=Before("Jan", SHOP))
