@@ -236,13 +236,8 @@ class RequestAdmin(PartnerScopedAdmin):
     list_filter = ("status", "kind", OwnAccountFilter)
     list_select_related = ("account", "license__integration")
     search_fields = ("account__name", "account__number", "reason")
+    ordering = queries.OPEN_FIRST
     fields = ("account", "kind", "integration", "status", "reason", "asked", "decided", "answer")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return queries.open_first(super().get_queryset(request))
-
-    def get_ordering(self, request: HttpRequest) -> Any:
-        return queries.OPEN_FIRST
 
     @display(description="integration")
     def integration(self, request: Request) -> str:

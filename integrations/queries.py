@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, IntegerField, Max, QuerySet, Value, When
+from django.db.models import Case, Count, Max, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import Account
 from integrations.models import Authentication, License, Request
 from integrations.models.license import active_at
 
-OPEN_FIRST = ("is_decided", "-requested_at", "-pk")
-"""How `open_first` lists requests."""
+OPEN_FIRST = (Case(When(status=Request.Status.OPEN, then=Value(0)), default=Value(1)), "-requested_at", "-pk")
+"""The order of requests: those that wait for an answer, then the latest."""
 
 
 def missing_peppers() -> list[int]:
@@ -20,15 +20,6 @@ def missing_peppers() -> list[int]:
     live = Authentication.all_accounts.filter(revoked_at__isnull=True)
     needed = set(live.values_list("pepper", flat=True).distinct())
     return sorted(needed - settings.API_KEY_PEPPERS.keys())
-
-
-def open_first(requests: QuerySet[Any]) -> QuerySet[Any]:
-    """Requests with `is_decided` (0 or 1), those that wait for an answer first, then the latest."""
-    waits = When(status=Request.Status.OPEN, then=Value(0))
-    ordered: QuerySet[Any] = requests.annotate(
-        is_decided=Case(waits, default=Value(1), output_field=IntegerField())
-    ).order_by(*OPEN_FIRST)
-    return ordered
 
 
 def _of(rows: QuerySet[Any], accounts: QuerySet[Account], aggregate: Any) -> Mapping[int, Any]:
