@@ -11,18 +11,18 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.actor import SYSTEM, Actor
-from accounts.models import Account, AuditEvent, Partner, PartnerStaff, Role, User
-from accounts.services import accounts, audit, members
+from accounts.models import Account, AuditEvent, Partner, Role, User
+from accounts.services import accounts, audit, members, partners, people
 from contacts import normalise
 from contacts.catalogue import BUILT_IN_FIELDS, DEFAULT_ID_FIELD
 from contacts.models import IdField
 from contacts.services import fields, sync
-from integrations.models import Authentication, Integration, Price
-from integrations.services import authentications, licenses
+from integrations.models import Authentication, Integration
+from integrations.services import authentications, catalogue, licenses
 
 SEEDED = "demo.seeded"
 TYPES = {name: type_ for name, _, type_ in BUILT_IN_FIELDS}
-PRICES = {"EUR": "49.00", "USD": "55.00", "GBP": "45.00"}
+PRICES = {"EUR": Decimal("49.00"), "USD": Decimal("55.00"), "GBP": Decimal("45.00")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +124,25 @@ def seed() -> bool:
 def _catalogue() -> Integration:
     """The REST API, with a price in each currency that has none yet."""
     integration = Integration.objects.get(code=Integration.REST_API)
-    for currency, amount in PRICES.items():
-        Price.objects.get_or_create(integration=integration, currency=currency, defaults={"amount": Decimal(amount)})
+    own = dict(integration.prices.values_list("currency", "amount"))
+    catalogue.set_prices(integration=integration, prices=PRICES | own, by=SYSTEM)
     return integration
 
 
 def _user(person: Person) -> User:
-    return User.objects.create_user(
-        person.email,
-        _password(person),
+    return people.add_user(
+        email=person.email,
         name=person.name,
         is_staff=person.is_staff,
         is_superuser=person.is_superuser,
+        password=_password(person),
+        by=SYSTEM,
     )
 
 
 def _partner(name: str, email: str, user: User) -> Partner:
-    partner = Partner.objects.create(name=name, email=email)
-    PartnerStaff.objects.create(partner=partner, user=user)
+    partner = partners.save_partner(partner=None, name=name, email=email, phone="", by=SYSTEM)
+    partners.add_staff(partner=partner, user=user, by=SYSTEM)
     return partner
 
 

@@ -1,8 +1,8 @@
 """The example data: all or nothing, once."""
 
 import pytest
-from django.db import IntegrityError
 
+from accounts.errors import ValidationFailed
 from accounts.models import Account, AuditEvent, Membership, Partner, Role, User
 from contacts.models import Contact, ExternalId, ReviewItem
 from integrations.models import Authentication, Integration, License, Price
@@ -50,7 +50,7 @@ def test_a_second_time_changes_nothing() -> None:
 
 def test_a_first_time_that_breaks_off_leaves_nothing_behind_and_can_be_repeated() -> None:
     in_the_way = Partner.objects.create(name="Northgate Consulting", email="desk@example.com")
-    with pytest.raises(IntegrityError):
+    with pytest.raises(ValidationFailed):
         demo.seed()
     assert not User.objects.exists()
     assert not Price.objects.exists()
