@@ -29,21 +29,25 @@ from accounts.tenancy.admin import (
 class AccountAdmin(PartnerScopedAdmin):
     audit_noun = "account"
     list_display = ("name", "number", "country", "currency", "time_zone", "opened")
+    list_select_related = ("partner",)
     search_fields = ("name", "number", "billing_email")
     fieldsets = (
-        (None, {"fields": ("name", "number", "partner", "members", "opened", "suspended")}),
+        (None, {"fields": ("name", "number", "looked_after_by", "members", "opened", "suspended")}),
         ("Region", {"fields": ("country", "currency", "time_zone", "phone_region")}),
         ("Billing", {"fields": ("billing_name", "billing_email", "billing_address", "vat_number")}),
     )
 
     @display(description="opened", ordering="created_at")
-    def opened(self, account: Account) -> str | None:
+    def opened(self, account: Account) -> str:
         return moment(account.created_at, account.zone)
 
     @display(description="suspended")
-    def suspended(self, account: Account) -> str | None:
-        at = moment(account.suspended_at, account.zone)
-        return at and f"{at} by {account.suspended_by}"
+    def suspended(self, account: Account) -> str:
+        return moment(account.suspended_at, account.zone, account.suspended_by)
+
+    @display(description="partner")
+    def looked_after_by(self, account: Account) -> str:
+        return account.partner.name
 
     @display(description="members")
     def members(self, account: Account) -> str:
@@ -84,7 +88,7 @@ class UserForm(RefusableForm):
 
 
 class SetPassword(ActionPage):
-    name, label = "password", "Set password…"
+    name, label, title = "password", "Set password…", "Set password"
 
     def make_form(self, request: HttpRequest, row: User) -> Any:
         return AdminPasswordChangeForm(row, request.POST or None)
@@ -108,7 +112,7 @@ class UserAction(ActionPage):
 
 
 class EndSessions(UserAction):
-    name, label = "end-sessions", "Sign out everywhere…"
+    name, label, title = "end-sessions", "Sign out everywhere…", "Sign out everywhere"
 
     def explanation(self, row: User) -> str:
         return f"{row} is signed out on every device, and may sign in again."
@@ -118,7 +122,8 @@ class EndSessions(UserAction):
 
 
 class RemoveSecondFactors(UserAction):
-    name, label, dangerous = "remove-second-factors", "Remove second factors…", True
+    name, label, title = "remove-second-factors", "Remove second factors…", "Remove second factors"
+    dangerous = True
 
     def possible(self, row: User) -> bool:
         return Authenticator.objects.filter(user=row).exists()

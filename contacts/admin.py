@@ -48,7 +48,7 @@ class IdFieldAdmin(PartnerScopedAdmin):
 
     @display(description="created")
     def created(self, id_field: IdField) -> str:
-        return f"{moment(id_field.created_at, id_field.account.zone)} by {id_field.created_by}"
+        return moment(id_field.created_at, id_field.account.zone, id_field.created_by)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return IdFieldForm.Meta.fields if obj is None else self.fields
@@ -100,11 +100,11 @@ class ContactAdmin(PartnerScopedAdmin):
         return "\n".join(f"{name}: {value}" for name, value in sorted(contact.values.items()))
 
     @display(description="created", ordering="created_at")
-    def created(self, contact: Contact) -> str | None:
+    def created(self, contact: Contact) -> str:
         return moment(contact.created_at, contact.account.zone)
 
     @display(description="updated", ordering="updated_at")
-    def updated(self, contact: Contact) -> str | None:
+    def updated(self, contact: Contact) -> str:
         return moment(contact.updated_at, contact.account.zone)
 
     def render_change_form(
@@ -130,7 +130,7 @@ class ReviewItemAdmin(PartnerScopedAdmin):
     fields = ("account", "kind", "first_contact", "second_contact", "rule_set", "rule", "created")
 
     @display(description="found", ordering="created_at")
-    def created(self, item: ReviewItem) -> str | None:
+    def created(self, item: ReviewItem) -> str:
         return moment(item.created_at, item.account.zone)
 
     @display(description="contact")

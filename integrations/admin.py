@@ -46,7 +46,7 @@ class CancelForm(AccountForm):
 
 
 class CancelLicense(ActionPage):
-    name, label, dangerous = "cancel", "Cancel…", True
+    name, label, title, dangerous = "cancel", "Cancel…", "Cancel license", True
     form_class = CancelForm
 
     def possible(self, row: License) -> bool:
@@ -68,7 +68,7 @@ class CancelLicense(ActionPage):
             ("Account", row.account),
             ("Integration", row.integration),
             ("Active from", moment(row.active_from, row.account.zone)),
-            ("Ends", moment(row.active_until, row.account.zone) or "not cancelled"),
+            ("Ends", moment(row.active_until, row.account.zone)),
         )
 
     def perform(self, request: HttpRequest, row: License, answers: Mapping[str, Any]) -> str:
@@ -108,28 +108,32 @@ class LicenseAdmin(PartnerScopedAdmin):
     list_filter = (LicenseStateFilter, OwnAccountFilter)
     list_select_related = ("account", "integration", "charge")
     search_fields = ("account__name", "account__number", "integration__name")
-    fields = ("account", "integration", "charge", "since", "until", "bought", "cancelled", "cancel_reason")
+    fields = ("account", "product", "charge", "since", "until", "bought", "cancelled", "cancel_reason")
+
+    @display(description="integration")
+    def product(self, license_: License) -> str:
+        """As text: a link would lead partners to the operator's catalogue, which refuses them."""
+        return license_.integration.name
 
     @display(description="active from", ordering="active_from")
-    def since(self, license_: License) -> str | None:
+    def since(self, license_: License) -> str:
         return moment(license_.active_from, license_.account.zone)
 
     @display(description="ends", ordering="active_until")
-    def until(self, license_: License) -> str | None:
+    def until(self, license_: License) -> str:
         return moment(license_.active_until, license_.account.zone)
 
     @display(description="bought")
     def bought(self, license_: License) -> str:
-        return f"{moment(license_.bought_at, license_.account.zone)} by {license_.bought_by}"
+        return moment(license_.bought_at, license_.account.zone, license_.bought_by)
 
     @display(description="cancelled")
-    def cancelled(self, license_: License) -> str | None:
-        at = moment(license_.cancelled_at, license_.account.zone)
-        return at and f"{at} by {license_.cancelled_by}"
+    def cancelled(self, license_: License) -> str:
+        return moment(license_.cancelled_at, license_.account.zone, license_.cancelled_by)
 
 
 class RevokeAuthentication(ActionPage):
-    name, label, dangerous = "revoke", "Revoke…", True
+    name, label, title, dangerous = "revoke", "Revoke…", "Revoke authentication", True
     form_class = AccountForm
 
     def possible(self, row: Authentication) -> bool:
@@ -147,7 +151,7 @@ class RevokeAuthentication(ActionPage):
             ("Key", row.key),
             ("System", row.id_field.source_system),
             ("Id field", row.id_field),
-            ("Last used", moment(row.last_used_at, row.account.zone) or "never"),
+            ("Last used", moment(row.last_used_at, row.account.zone)),
         )
 
     def perform(self, request: HttpRequest, row: Authentication, answers: Mapping[str, Any]) -> str:
@@ -163,7 +167,11 @@ class AuthenticationAdmin(PartnerScopedAdmin):
     list_filter = (OwnAccountFilter, "read_only")
     list_select_related = ("account", "id_field__source_system", "integration")
     search_fields = ("key", "account__name", "id_field__name", "id_field__source_system__name")
-    fields = ("key", "account", "integration", "system", "id_field", "access", "last_used", "issued", "revoked")
+    fields = ("key", "account", "product", "system", "id_field", "access", "last_used", "issued", "revoked")
+
+    @display(description="integration")
+    def product(self, authentication: Authentication) -> str:
+        return authentication.integration.name
 
     @display(description="system")
     def system(self, authentication: Authentication) -> str:
@@ -174,19 +182,17 @@ class AuthenticationAdmin(PartnerScopedAdmin):
         return "Read only" if authentication.read_only else "Read and write"
 
     @display(description="last used", ordering="last_used_at")
-    def last_used(self, authentication: Authentication) -> str | None:
+    def last_used(self, authentication: Authentication) -> str:
         at = moment(authentication.last_used_at, authentication.account.zone)
-        return at and f"{at} from {authentication.last_used_ip}"
+        return f"{at} from {authentication.last_used_ip}" if authentication.last_used_ip else at
 
     @display(description="issued", ordering="created_at")
     def issued(self, authentication: Authentication) -> str:
-        at = moment(authentication.created_at, authentication.account.zone)
-        return f"{at} by {authentication.created_by}"
+        return moment(authentication.created_at, authentication.account.zone, authentication.created_by)
 
     @display(description="revoked", ordering="revoked_at")
-    def revoked(self, authentication: Authentication) -> str | None:
-        at = moment(authentication.revoked_at, authentication.account.zone)
-        return at and f"{at} by {authentication.revoked_by}"
+    def revoked(self, authentication: Authentication) -> str:
+        return moment(authentication.revoked_at, authentication.account.zone, authentication.revoked_by)
 
 
 class DecideForm(AccountForm):
@@ -200,7 +206,7 @@ class DecideForm(AccountForm):
 
 
 class DecideRequest(ActionPage):
-    name, label = "decide", "Decide…"
+    name, label, title = "decide", "Decide…", "Decide request"
     form_class = DecideForm
 
     def possible(self, row: Request) -> bool:
@@ -214,7 +220,7 @@ class DecideRequest(ActionPage):
             ("Account", row.account),
             ("Request", f"{row.get_kind_display()}: {row.license.integration}"),
             ("Reason", row.reason),
-            ("Asked", f"{moment(row.requested_at, row.account.zone)} by {row.requested_by}"),
+            ("Asked", moment(row.requested_at, row.account.zone, row.requested_by)),
         )
 
     def perform(self, request: HttpRequest, row: Request, answers: Mapping[str, Any]) -> str:
@@ -245,12 +251,11 @@ class RequestAdmin(PartnerScopedAdmin):
 
     @display(description="asked", ordering="requested_at")
     def asked(self, request: Request) -> str:
-        return f"{moment(request.requested_at, request.account.zone)} by {request.requested_by}"
+        return moment(request.requested_at, request.account.zone, request.requested_by)
 
     @display(description="decided", ordering="decided_at")
-    def decided(self, request: Request) -> str | None:
-        at = moment(request.decided_at, request.account.zone)
-        return at and f"{at} by {request.decided_by}"
+    def decided(self, request: Request) -> str:
+        return moment(request.decided_at, request.account.zone, request.decided_by)
 
     @display(description="", empty_value="")
     def decide(self, request: Request) -> str | None:

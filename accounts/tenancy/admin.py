@@ -42,9 +42,11 @@ def own_rows(user: queries.Person, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.none()
 
 
-def moment(at: datetime | None, zone: ZoneInfo) -> str | None:
-    """An instant as people of a time zone read it, with the zone's abbreviation; None stays None (shown as a dash)."""
-    return None if at is None else f"{at.astimezone(zone):%d %b %Y %H:%M %Z}"
+def moment(at: datetime | None, zone: ZoneInfo, by: str = "") -> str:
+    """An instant as people of a time zone read it, with the zone's abbreviation and who did it; a dash for None."""
+    if at is None:
+        return "-"
+    return f"{at.astimezone(zone):%d %b %Y %H:%M %Z}{f' by {by}' if by else ''}"
 
 
 class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -71,7 +73,9 @@ class ActionPage:
     name: ClassVar[str]
     """The last part of its URL."""
     label: ClassVar[str]
-    """On the button that leads here; without the dots, the title and the button that does it."""
+    """On the button that leads here."""
+    title: ClassVar[str]
+    """Of the page, and on the button that does it."""
     dangerous: ClassVar[bool] = False
     form_class: ClassVar[type[forms.Form]]
 
@@ -260,7 +264,7 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
     def _action_context(self, request: HttpRequest, page: ActionPage, row: Any, form: forms.Form) -> dict[str, Any]:
         return {
             **self.admin_site.each_context(request),
-            "title": page.label.rstrip("…"),
+            "title": page.title,
             "page": page,
             "explanation": page.explanation(row),
             "facts": page.facts(row),
