@@ -7,6 +7,7 @@ make sure that the sequences reach what they are for.
 import itertools
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ POSTCODES = ("1011 AB", "1011  ab", "2022 CD", "n/a", None)
 NAMES = ("Jansen", "JANSEN", "Null", "", None)
 RULES = (
     (("email",),),
+    (("email",), ("lastName",)),
     (("email",), ("postalCode", "lastName")),
     (("lastName", "postalCode", "city"), ("email",), ("postalCode",)),
 )
@@ -44,33 +46,43 @@ class Unlink:
     external_id: str
 
 
-values = st.fixed_dictionaries(
-    {"email": st.sampled_from(EMAILS)},
-    optional={
-        "postalCode": st.sampled_from(POSTCODES),
-        "lastName": st.sampled_from(NAMES),
-        "city": st.sampled_from(("Ede", "Goes", None)),
-    },
-).map(lambda sent: {name: text or None for name, text in sent.items()})
-without_email = values.map(lambda sent: {name: text for name, text in sent.items() if name != "email"})
-external_ids = st.sampled_from(("1", "2", "3", "4", "1001"))
-records = st.builds(
-    Sent,
-    external_id=external_ids,
-    values=st.one_of(values, values, without_email),
-    mode=st.sampled_from(("merge",) * 5 + ("replace",) * 2 + ("patch",)),
-    link_to=st.sampled_from((None,) * 12 + (0, 1, 2, NOBODY)),
-)
-runs = st.sampled_from((1, 3, 5, 7)).flatmap(
-    lambda length: st.builds(
-        Run,
-        system=st.sampled_from(SYSTEMS),
-        records=st.tuples(*[records] * length),
-        cuts=st.tuples(*[st.sampled_from((False, False, True))] * length),
+def random_values(random: Random) -> dict[str, str | None]:
+    choices = {"email": EMAILS, "postalCode": POSTCODES, "lastName": NAMES, "city": ("Ede", "Goes", None)}
+    named = [name for name in choices if random.random() < (0.8 if name == "email" else 0.4)]
+    return {name: random.choice(choices[name]) or None for name in named}
+
+
+def random_record(random: Random) -> Sent:
+    return Sent(
+        external_id=random.choice(("1", "2", "3", "4", "1001")),
+        values=random_values(random),
+        mode=random.choice(("merge",) * 6 + ("replace",) * 2 + ("patch",)),
+        link_to=random.choice((0, 1, 2, NOBODY)) if random.random() < 0.06 else None,
     )
-)
-unlinks = st.builds(Unlink, system=st.sampled_from(SYSTEMS), external_id=external_ids)
-sequences = st.lists(st.one_of(runs, runs, runs, unlinks), min_size=3, max_size=7)
+
+
+def random_run(random: Random) -> Run:
+    length = random.randint(1, 7)
+    return Run(
+        random.choice(SYSTEMS),
+        tuple(random_record(random) for _ in range(length)),
+        tuple(random.random() < 0.3 for _ in range(length)),
+    )
+
+
+def random_step(random: Random) -> Run | Unlink:
+    if random.random() < 0.2:
+        return Unlink(random.choice(SYSTEMS), random.choice(("1", "2", "3", "4", "1001")))
+    return random_run(random)
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> list[Run | Unlink]:
+    """Steps from a random source that hypothesis seeds: drawn choice by choice, they would be short and alike, and
+    hardly ever reach an ambiguous match. Hypothesis still shrinks the number of steps.
+    """
+    random = Random(draw(st.integers(0, 2**32)))
+    return [random_step(random) for _ in range(draw(st.integers(1, 8)))]
 
 
 def chunks(run: Run) -> list[list[Sent]]:
@@ -174,7 +186,7 @@ def play(rules: Any, policy: str, sequence: list[Run | Unlink]) -> None:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(rules=st.sampled_from(RULES), policy=st.sampled_from(("create", "reject")), sequence=sequences)
+@given(rules=st.sampled_from(RULES), policy=st.sampled_from(("create", "reject")), sequence=sequences())
 def test_one_by_one_in_chunks_and_the_oracle_agree(rules: Any, policy: str, sequence: list[Run | Unlink]) -> None:
     play(rules, policy, sequence)
 
