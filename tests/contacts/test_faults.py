@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from contacts import matching, overlay
 from contacts.overlay import Chunk, State
 from contacts.provenance import Entry, Stamp
-from contacts.services import store, sync
+from contacts.services import store
 from tests.contacts import test_sequences
 from tests.contacts.test_sequences import RULES, play, sequences
 
@@ -35,7 +35,7 @@ def skip_the_second_look_up(patch: pytest.MonkeyPatch) -> None:
     def holders(**given: Any) -> Any:
         return real(**given) if next(calls) % 2 == 0 else real(book=given["book"], keys=())
 
-    patch.setattr(sync.store, "holders", holders)
+    patch.setattr(store, "holders", holders)
 
 
 def forget_own_ids_of_the_chunk(patch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def forget_gone_keys(patch: pytest.MonkeyPatch) -> None:
 
 
 EMAIL, EMAIL_OR_NAME, COMBINED = RULES[0], RULES[1], RULES[3]
-FAULTS = {
+FAULTS: dict[Callable[[pytest.MonkeyPatch], None], Any] = {
     drop_the_overlay: EMAIL,
     ignore_occupancy: EMAIL,
     skip_the_second_look_up: COMBINED,
