@@ -4,7 +4,7 @@ import sys
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import Processor, WrappedLogger
 
 from integrations.credentials import SECRET
 
@@ -12,11 +12,6 @@ from integrations.credentials import SECRET
 def redact(_logger: WrappedLogger, _method: str, line: Any) -> Any:
     """The last step, on the finished line: even a secret that sits in an error's message gets no further."""
     return SECRET.sub("cs_…", line)
-
-
-def _without_internals(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Takes out what the standard library's records carry along."""
-    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(_logger, _method, event)
 
 
 # Tracebacks as plain text: the pretty ones of structlog and rich print local variables, and with them secrets.
@@ -27,6 +22,19 @@ _EVERY_EVENT: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+
+
+def formatter(*, json: bool) -> structlog.stdlib.ProcessorFormatter:
+    """Writes a line for each event, ours or the standard library's."""
+    renderer: Processor = structlog.processors.JSONRenderer(default=str)
+    if not json:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_EVERY_EVENT,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer, redact],
+    )
 
 
 def configure(*, json: bool) -> dict[str, Any]:
@@ -41,21 +49,10 @@ def configure(*, json: bool) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer: Processor = structlog.processors.JSONRenderer(default=str)
-    if not json:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "lines": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": _EVERY_EVENT,
-                "processors": [_without_internals, renderer, redact],
-            }
-        },
+        "formatters": {"lines": {"()": formatter, "json": json}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
             "nowhere": {"class": "logging.NullHandler"},
