@@ -7,6 +7,7 @@ from django import forms
 from accounts.errors import DomainError
 from accounts.models import Account
 from accounts.tenancy.models import AccountOwned
+from accounts.tenancy.querysets import ForeignRow
 
 
 class AccountFormMixin:
@@ -41,6 +42,8 @@ class AccountModelForm(AccountFormMixin, forms.ModelForm):  # type: ignore[type-
 
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, account=account, **kwargs)
+        if self.instance.account_id not in (None, account.pk):
+            raise ForeignRow(f"{self.instance!r} does not belong to account {account.pk}")
         self.instance.account = account
 
     def _get_validation_exclusions(self) -> set[str]:

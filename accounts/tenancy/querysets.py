@@ -1,6 +1,6 @@
 """The door: rows that belong to an account are reached for one account at a time, or not at all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
@@ -30,13 +30,29 @@ class AccountQuerySet(models.QuerySet[M]):
         return clone
 
     def _own(self, rows: Iterable[Any]) -> list[Any]:
-        """The rows, stamped with this account. Raises ForeignRow when one is another account's."""
+        """The rows, stamped with this account. Raises ForeignRow when one is another account's, or points at one."""
+        if self.account_id is None:
+            raise UnscopedQuery(f"{self.model.__name__}: only `for_account(account)` may write")
         rows = list(rows)
         for row in rows:
-            if self.account_id is not None and row.account_id not in (None, self.account_id):
+            if row.account_id not in (None, self.account_id):
                 raise ForeignRow(f"{row!r} does not belong to account {self.account_id}")
-            row.account_id = self.account_id if self.account_id is not None else row.account_id
+            row.account_id = self.account_id
+            loaded = (row._state.fields_cache.get(field.name) for field in self.model._meta.concrete_fields)
+            self._refuse_foreign(loaded)
         return rows
+
+    def _refuse_foreign(self, values: Iterable[Any]) -> None:
+        """Raises ForeignRow when one of the values is another account's row. Bare ids are for the database to refuse
+        (see accounts.tenancy.migrations) and for services to look up first."""
+        for value in values:
+            owner = getattr(value, "account_id", None) if isinstance(value, models.Model) else None
+            if owner not in (None, self.account_id):
+                raise ForeignRow(f"{value!r} does not belong to account {self.account_id}")
+
+    def _stay(self, names: Iterable[str]) -> None:
+        if {"account", "account_id"} & set(names):
+            raise ForeignRow("rows never move to another account")
 
     def create(self, **kwargs: Any) -> M:
         row = self.model(**kwargs)
@@ -45,16 +61,87 @@ class AccountQuerySet(models.QuerySet[M]):
         row.save(force_insert=True, using=self.db)
         return row
 
-    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
-        return super().bulk_create(self._own(objs), *args, **kwargs)
+    def update_or_create(
+        self,
+        defaults: Mapping[str, Any] | None = None,
+        create_defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> tuple[M, bool]:
+        self._stay(defaults or {})
+        self._refuse_foreign((defaults or {}).values())
+        return super().update_or_create(defaults, create_defaults, **kwargs)
 
-    def bulk_update(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> int:
-        return super().bulk_update(self._own(objs), *args, **kwargs)
+    def bulk_create(
+        self,
+        objs: Iterable[M],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,
+        update_conflicts: bool = False,
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> list[M]:
+        rows = self._own(objs)
+        if update_conflicts:
+            self._stay(update_fields or ())
+            if not {"account", "account_id"} & set(unique_fields or ()):
+                self._refuse_foreign_keys(rows, unique_fields or ())
+        return super().bulk_create(rows, batch_size, ignore_conflicts, update_conflicts, update_fields, unique_fields)
+
+    def _refuse_foreign_keys(self, rows: list[Any], unique_fields: Collection[str]) -> None:
+        """On a conflict over a key without the account, the row that would be updated may be another account's."""
+        if set(unique_fields) - {"pk", self.model._meta.pk.name}:
+            raise ForeignRow("update_conflicts: name `account` or the primary key in unique_fields")
+        others = self.model._base_manager.using(self.db).exclude(account_id=self.account_id)
+        if others.filter(pk__in=[row.pk for row in rows]).exists():
+            raise ForeignRow(f"a {self.model.__name__} with one of these ids is another account's")
+
+    def bulk_update(self, objs: Iterable[M], fields: Iterable[str], batch_size: int | None = None) -> int:
+        fields = list(fields)
+        self._stay(fields)
+        return super().bulk_update(self._own(objs), fields, batch_size)
 
     def update(self, **kwargs: Any) -> int:
-        if {"account", "account_id"} & kwargs.keys():
-            raise ForeignRow("rows never move to another account")
+        self._stay(kwargs)
+        self._refuse_foreign(kwargs.values())
         return super().update(**kwargs)
+
+    def raw(self, *args: Any, **kwargs: Any) -> Any:
+        raise UnscopedQuery(f"{self.model.__name__}: raw SQL knows no account")
+
+    def _combine(self, others: Iterable[Any]) -> None:
+        """Raises UnscopedQuery unless the others are querysets of this account too."""
+        for other in others:
+            if getattr(other, "account_id", None) != self.account_id:
+                raise UnscopedQuery(f"{self.model.__name__}: combined with rows of another account, or of all")
+
+    def union(self, *other_qs: Any, all: bool = False) -> Self:
+        self._combine(other_qs)
+        return super().union(*other_qs, all=all)
+
+    def intersection(self, *other_qs: Any) -> Self:
+        self._combine(other_qs)
+        return super().intersection(*other_qs)
+
+    def difference(self, *other_qs: Any) -> Self:
+        self._combine(other_qs)
+        return super().difference(*other_qs)
+
+    def __or__(self, other: Any) -> Self:
+        self._combine([other])
+        return super().__or__(other)
+
+    def __and__(self, other: Any) -> Self:
+        self._combine([other])
+        return super().__and__(other)
+
+    def __xor__(self, other: Any) -> Self:
+        self._combine([other])
+        return super().__xor__(other)
+
+
+def _is_account(value: object) -> bool:
+    """By its label, since the model stands on this module. A user or license also has a pk, of something else."""
+    return isinstance(value, models.Model) and value._meta.label == "accounts.Account"
 
 
 class Door(models.Manager[M]):
@@ -69,6 +156,8 @@ class Door(models.Manager[M]):
 
     def for_account(self, account: "Account | int") -> Any:
         """The rows of one account, given as the row or its primary key."""
+        if isinstance(account, bool) or not (isinstance(account, int) or _is_account(account)):
+            raise TypeError(f"for_account: not an account: {account!r}")
         account_id = account if isinstance(account, int) else account.pk
         if account_id is None:
             raise UnscopedQuery("the account has not been saved yet")

@@ -20,7 +20,8 @@ M = TypeVar("M", bound=AccountOwned)
 class AccountView(LoginRequiredMixin, View):
     """A page at /settings/<account_number>/…: 404 for who is no member, 403 without the capability.
 
-    Gives `self.account`, `self.membership` and `self.actor`. `capabilities` says per method what is needed.
+    Gives `self.account`, `self.membership` and `self.actor`. `capabilities` says per method what is needed;
+    a method that is not in it is answered with 405, whatever handler there is.
     """
 
     account: Account
@@ -35,7 +36,9 @@ class AccountView(LoginRequiredMixin, View):
             raise Http404
         self.membership, self.account = membership, membership.account
         needed = self.capabilities.get("GET" if request.method == "HEAD" else str(request.method))
-        if needed is not None and not permissions.may(membership.role, needed):
+        if needed is None:
+            return self.http_method_not_allowed(request)
+        if not permissions.may(membership.role, needed):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
