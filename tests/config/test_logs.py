@@ -46,8 +46,9 @@ def secret() -> str:
 
 
 def lines(environment: dict[str, str], secret: str) -> list[str]:
-    more = {"DJANGO_SETTINGS_MODULE": "config.settings", "STATIC_ROOT": tempfile.gettempdir()}
-    done = run("-c", SITE, secret, environment=environment | more)
+    with tempfile.TemporaryDirectory() as empty:
+        more = {"DJANGO_SETTINGS_MODULE": "config.settings", "STATIC_ROOT": empty}
+        done = run("-c", SITE, secret, environment=environment | more)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     return done.stderr.splitlines()

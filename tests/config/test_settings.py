@@ -160,7 +160,7 @@ def read_by_the_settings() -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = ast.unparse(node.func)
-            if called.startswith("env.") or called in {"number", "switch", "words", "os.environ.get"}:
+            if re.fullmatch(r"env\.\w+", called) or called in {"number", "switch", "words", "os.environ.get"}:
                 names.add(str(node.args[0].value))
     return names
 
