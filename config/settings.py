@@ -212,7 +212,8 @@ def database() -> dict[str, Any]:
         options.update(
             transaction_mode="IMMEDIATE",
             timeout=20,
-            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
+            "PRAGMA wal_autocheckpoint=20000;",
         )
         # A file: threads that share an in-memory database answer "table is locked" to each other.
         config["TEST"] = {"NAME": str(LOCAL_DIR / "test.sqlite3")}
@@ -227,7 +228,8 @@ def database() -> dict[str, Any]:
 
 DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://concord_cache")}
+# Django's limit of 300 entries would let a flood of failures push the counters of other failures out.
+CACHES = {"default": env.cache_url("CACHE_URL", default="dbcache://concord_cache?max_entries=10000")}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
@@ -327,6 +329,9 @@ if PRODUCTION:
     SECURE_HSTS_PRELOAD = True
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
+    # With this prefix browsers refuse cookies that another host of the domain has set.
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

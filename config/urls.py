@@ -2,12 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts import views
 from accounts.admin_site import site as admin_site
 from config import health
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("auth/email/", views.not_offered),
     path("auth/", include("allauth.urls")),
     path("admin/", admin_site.urls),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, TypeVar
 
+import structlog
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -35,6 +36,7 @@ class AccountView(LoginRequiredMixin, View):
         if membership is None:
             raise Http404
         self.membership, self.account = membership, membership.account
+        structlog.contextvars.bind_contextvars(account=self.account.number)
         needed = self.capabilities.get("GET" if request.method == "HEAD" else str(request.method))
         if needed is None:
             return self.http_method_not_allowed(request)

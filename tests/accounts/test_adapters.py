@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -32,6 +33,14 @@ def test_nobody_signs_up_by_themselves(client: Client) -> None:
     values = {"email": "stranger@example.com", "password1": PASSWORD, "password2": PASSWORD}
     client.post("/auth/signup/", values)
     assert not User.objects.exists()
+
+
+def test_nobody_takes_another_address_by_themselves(client: Client) -> None:
+    user, victim = UserFactory.create(), UserFactory.create()
+    client.force_login(user)
+    assert client.get("/auth/email/").status_code == 404
+    assert client.post("/auth/email/", {"action_add": "", "email": victim.email}).status_code == 404
+    assert not EmailAddress.objects.exists()
 
 
 def test_people_sign_in_with_e_mail_and_password(client: Client) -> None:

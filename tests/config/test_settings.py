@@ -103,6 +103,8 @@ def test_production_is_strict_about_transport() -> None:
     names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY", "CSRF_COOKIE_HTTPONLY")
     assert values(*names, "SECURE_SSL_REDIRECT", "STAFF_SECOND_FACTOR_REQUIRED", environment=PRODUCTION) == [True] * 6
     assert values("DEBUG", "SECURE_HSTS_SECONDS", environment=PRODUCTION) == [False, 31_536_000]
+    cookies = values("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", environment=PRODUCTION)
+    assert all(cookie.startswith("__Host-") for cookie in cookies)
 
 
 def test_a_forwarded_scheme_is_believed_only_behind_a_proxy() -> None:
@@ -123,6 +125,12 @@ def test_hosts_and_database_options_are_read_as_they_are_meant() -> None:
     assert (options["host"], options["sslmode"]) == ("/run/postgresql", "require")
     assert options["pool"]["max_size"] == 8
     assert databases["default"]["CONN_MAX_AGE"] == 0
+
+
+def test_the_counters_of_rate_limits_are_not_pushed_out_by_others() -> None:
+    (caches,) = values("CACHES", environment=PRODUCTION)
+    assert caches["default"]["BACKEND"].endswith("DatabaseCache")
+    assert caches["default"]["OPTIONS"]["MAX_ENTRIES"] == 10_000
 
 
 def test_a_local_installation_makes_its_own_secrets_and_keeps_to_itself(tmp_path: Path) -> None:
