@@ -1,17 +1,27 @@
 """Structured logs: JSON lines in production, readable ones locally. Never a secret, a header, a body or a contact."""
 
+import re
 import sys
 from typing import Any
 
 import structlog
-from structlog.typing import Processor, WrappedLogger
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from integrations.credentials import SECRET
+
+DETAIL = re.compile(r"^DETAIL:.*$", re.MULTILINE)
 
 
 def redact(_logger: WrappedLogger, _method: str, line: Any) -> Any:
     """The last step, on the finished line: even a secret that sits in an error's message gets no further."""
     return SECRET.sub("cs_…", line)
+
+
+def without_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """PostgreSQL's errors quote the row that they are about, and with it a contact."""
+    if "exception" in event:
+        event["exception"] = DETAIL.sub("DETAIL: …", event["exception"])
+    return event
 
 
 # Tracebacks as plain text: the pretty ones of structlog and rich print local variables, and with them secrets.
@@ -21,6 +31,7 @@ _EVERY_EVENT: list[Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
+    without_values,
 ]
 
 

@@ -1,13 +1,18 @@
 """What the logs say, and what they must never say. The lines are made by a process with the settings of each kind."""
 
 import json
+import logging
 import tempfile
 from pathlib import Path
 
 import pytest
+from django.db import IntegrityError, transaction
 
+from accounts.models import User
 from integrations import credentials
+from tests import leaks
 from tests.config.environment import PRODUCTION, run
+from tests.factories import UserFactory
 
 # A site with one page that fails while a secret is in a local variable and in the error's own message
 SITE = """
@@ -95,3 +100,17 @@ def test_locally_a_failure_is_readable(secret: str, tmp_path: Path) -> None:
     assert not any(line.startswith("{") for line in written)
     assert any("request_failed" in line for line in written)
     assert "Traceback (most recent call last):" in written
+
+
+@pytest.mark.django_db
+def test_the_row_that_a_database_error_quotes_is_left_out() -> None:
+    user = UserFactory.create()
+    with leaks.LogBook() as book:
+        try:
+            with transaction.atomic():
+                User.objects.create(email=user.email)
+        except IntegrityError:
+            logging.getLogger("concord").exception("could not")
+    written = next(line for line in book.lines if line.startswith("{") and "could not" in line)
+    assert "IntegrityError" in json.loads(written)["exception"]
+    assert user.email not in written
