@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/email/", views.not_offered),
     path("auth/", include("allauth.urls")),
     path("admin/", admin_site.urls),
+    path("api/v1/", include("integrations.api.urls")),
 ]

@@ -1,0 +1,20 @@
+"""Who calls the API: what one query told about an authentication."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authentication that was let in, with its account and id field. Holds nothing secret."""
+
+    authentication_id: UUID
+    key: str
+    integration: str
+    account_id: int
+    account_number: int
+    account_name: str
+    id_field_id: int
+    id_field: str
+    source_system: str
+    read_only: bool

@@ -1,0 +1,233 @@
+"""Pure: the bodies of contact calls, decoded with msgspec, with all their errors at once.
+
+Each layer of a body is decoded by itself, so that a wrong member is told with its JSON pointer (RFC 6901) and the
+rest is still read. Of a name that stands twice in an object the last value counts.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from accounts.errors import DomainError, FieldError, Forbidden, ValidationFailed
+from accounts.rest import MalformedJSON
+from contacts import normalise
+from contacts.normalise import Invalid
+from contacts.overlay import Mode, Record
+
+MAX_RECORDS = 1000
+INTEGER = re.compile(rb"-?[0-9]+")
+Raw = msgspec.Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a body is checked against: the caller's id field, and the account's fields with their types."""
+
+    id_field: str
+    field_types: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Object:
+    """One JSON object being read: its members, and the errors found so far."""
+
+    members: dict[str, Raw]
+    errors: list[FieldError] = field(default_factory=list)
+
+    def fail(self, pointer: str, code: str, detail: str) -> None:
+        self.errors.append(FieldError(pointer, code, detail))
+
+    def attempt(self, pointer: str, check: Callable[[], Any]) -> Any:
+        """What a check returns; None when it refuses, which is noted."""
+        try:
+            return check()
+        except Invalid as refusal:
+            self.fail(pointer, refusal.code, refusal.detail)
+            return None
+
+    def refuse_unknown(self, known: Sequence[str]) -> None:
+        for name in self.members.keys() - set(known):
+            self.fail(
+                f"/{_escaped(name)}", "unknown_field", f"There is no member “{name}” here; known: {', '.join(known)}."
+            )
+
+
+def read_upsert(body: bytes, context: Context) -> Record:
+    """The record of POST /contacts. Raises MalformedJSON, ValidationFailed, Forbidden."""
+    return _record(_object(body), context, Mode.MERGE, None)
+
+
+def read_named(body: bytes, context: Context, mode: Mode, external_id: str) -> Record:
+    """The record of PUT and PATCH on one contact, whose id stands in the address.
+
+    Raises MalformedJSON, ValidationFailed, Forbidden.
+    """
+    return _record(_object(body), context, mode, external_id)
+
+
+def read_batch(body: bytes, context: Context) -> list[Record | DomainError]:
+    """The records of POST /batch, each read or refused by itself. Raises MalformedJSON, ValidationFailed."""
+    batch = _object(body)
+    batch.refuse_unknown(("mode", "records"))
+    mode = _batch_mode(batch)
+    raws = _batch_records(batch)
+    if batch.errors:
+        raise ValidationFailed(batch.errors)
+    return [_record_or_refusal(raw, context, mode) for raw in raws]
+
+
+def _record_or_refusal(raw: Raw, context: Context, mode: Mode) -> Record | DomainError:
+    try:
+        return _record(_object(bytes(raw)), context, mode, None)
+    except (ValidationFailed, Forbidden) as refusal:
+        return refusal
+
+
+def _decode(raw: bytes | Raw, type_: Any = Any) -> Any:
+    """Raises MalformedJSON for what is no JSON in UTF-8, msgspec.ValidationError for another type."""
+    try:
+        return msgspec.json.decode(raw, type=type_)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError:
+        raise MalformedJSON("The JSON is nested too deeply; a contact needs three levels.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedJSON(f"{error}. Send one JSON object in UTF-8, without a byte order mark.") from None
+
+
+def _object(body: bytes) -> _Object:
+    try:
+        return _Object(_decode(body, dict[str, Raw]))
+    except msgspec.ValidationError:
+        raise ValidationFailed.of("", "wrong_type", "Send a JSON object: {…}.") from None
+
+
+def _batch_mode(batch: _Object) -> Mode:
+    try:
+        value = _decode(batch.members.get("mode", Raw(b'"merge"')))
+    except msgspec.ValidationError:
+        value = None
+    if value in (Mode.MERGE.value, Mode.REPLACE.value):
+        return Mode(value)
+    batch.fail("/mode", "invalid_choice", "Write “merge” or “replace”, or leave it out for “merge”.")
+    return Mode.MERGE
+
+
+def _batch_records(batch: _Object) -> list[Raw]:
+    if "records" not in batch.members:
+        batch.fail("/records", "required", "Send the records as an array.")
+        return []
+    try:
+        raws: list[Raw] = _decode(batch.members["records"], list[Raw])
+    except msgspec.ValidationError:
+        batch.fail("/records", "wrong_type", "Send the records as a JSON array: […].")
+        return []
+    if not raws:
+        batch.fail("/records", "required", "Send at least one record.")
+    if len(raws) > MAX_RECORDS:
+        batch.fail("/records", "too_many", f"Send at most {MAX_RECORDS:,} records in a batch, not {len(raws):,}.")
+    return raws
+
+
+def _record(source: _Object, context: Context, mode: Mode, external_id: str | None) -> Record:
+    """One record. `external_id` is the one of the address, where there is one."""
+    known = ["external_id", "values", "id_field", "link_to"]
+    if mode is Mode.PATCH:
+        known.remove("link_to")
+    source.refuse_unknown(known)
+    _check_id_field(source, context)
+    own = _external_id(source, external_id)
+    values = _values(source, context)
+    link_to = _link_to(source) if "link_to" in known else None
+    if source.errors or own is None:
+        raise ValidationFailed(source.errors)
+    return Record(own, values, mode, link_to)
+
+
+def _check_id_field(source: _Object, context: Context) -> None:
+    """An authentication writes into its own id field only. Raises Forbidden for any other."""
+    if "id_field" not in source.members:
+        return
+    if _member(source, "id_field") != context.id_field:
+        raise Forbidden(
+            f"This authentication writes ids into {context.id_field} only. Leave id_field out, or use the "
+            "authentication of the other system.",
+            code="id_field_not_yours",
+        )
+
+
+def _member(source: _Object, name: str) -> Any:
+    """The decoded member; None, and an error, for a number that no computer holds."""
+    try:
+        return _decode(source.members[name])
+    except msgspec.ValidationError as error:
+        source.fail(f"/{name}", "wrong_type", f"{error}.")
+        return None
+
+
+def _external_id(source: _Object, from_address: str | None) -> str | None:
+    if "external_id" not in source.members:
+        if from_address is None:
+            source.fail("/external_id", "required", "Give the id that your system has for this contact.")
+        return from_address
+    raw = bytes(source.members["external_id"]).strip()
+    if INTEGER.fullmatch(raw):
+        text: Any = raw.decode("ascii")
+    elif raw.startswith(b'"'):
+        text = _decode(raw)
+    else:
+        source.fail(
+            "/external_id", "wrong_type", "Send the id as text or as an integer, without a fraction or an exponent."
+        )
+        return None
+    own: str | None = source.attempt("/external_id", lambda: normalise.external_id(text))
+    if from_address is not None and own is not None and own != from_address:
+        source.fail("/external_id", "mismatch", "The address names another external id; leave this one out.")
+    return own
+
+
+def _values(source: _Object, context: Context) -> dict[str, str | None]:
+    if "values" not in source.members:
+        source.fail("/values", "required", "Send the values of the contact as an object; {} when there are none.")
+        return {}
+    try:
+        raws: dict[str, Raw] = _decode(source.members["values"], dict[str, Raw])
+    except msgspec.ValidationError:
+        source.fail("/values", "wrong_type", "Send the values as a JSON object: {…}.")
+        return {}
+    values = {}
+    for name, raw in raws.items():
+        pointer = f"/values/{_escaped(name)}"
+        if name not in context.field_types:
+            detail = f"There is no contact field “{name[:63]}”; GET /fields lists them."
+            source.fail(pointer, "unknown_field", detail)
+            continue
+        try:
+            value = _decode(raw)
+        except msgspec.ValidationError:
+            source.fail(pointer, "wrong_type", "Send text (a JSON string) or null, not a number.")
+            continue
+        values[name] = source.attempt(pointer, lambda: normalise.stored(context.field_types[name], value))  # noqa: B023 - called at once
+    return values
+
+
+def _link_to(source: _Object) -> UUID | None:
+    if "link_to" not in source.members:
+        return None
+    value = _member(source, "link_to")
+    if value is None:
+        return None
+    try:
+        return UUID(value) if isinstance(value, str) and len(value) == 36 else UUID("")
+    except ValueError:
+        source.fail("/link_to", "invalid_id", "Send the id of a contact, as the API gave it, or leave it out.")
+        return None
+
+
+def _escaped(name: str) -> str:
+    """A member's name inside a JSON pointer (RFC 6901, section 3), cut where it is absurdly long."""
+    return name[:100].replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,23 @@
+"""Addresses of the calls on contacts, below /api/v1/."""
+
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from contacts.api import views
+
+
+class ExternalIdConverter(StringConverter):
+    """Any characters at all, slashes and line breaks too: nothing lies below a contact."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(ExternalIdConverter, "external_id")
+
+urlpatterns = [
+    path("fields", views.FieldsView.as_view(), name="api-fields"),
+    path("contacts", views.ContactsView.as_view(), name="api-contacts"),
+    path("contacts/<external_id:external_id>", views.ContactView.as_view(), name="api-contact"),
+    path("contact", views.ContactByParameterView.as_view(), name="api-contact-by-parameter"),
+    path("batch", views.BatchView.as_view(), name="api-batch"),
+]
