@@ -64,14 +64,12 @@ def configure(*, json: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": formatter, "json": json}},
-        "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
-            "nowhere": {"class": "logging.NullHandler"},
-        },
+        "filters": {"nothing": {"()": "django.utils.log.CallbackFilter", "callback": lambda _record: False}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
             # It writes whole paths, and with them external ids; accounts.middleware logs requests instead.
-            "django.request": {"handlers": ["nowhere"], "propagate": False},
+            "django.request": {"filters": ["nothing"]},
         },
     }

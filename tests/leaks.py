@@ -93,8 +93,7 @@ class LogBook(logging.Handler):
         super().__init__(logging.DEBUG)
         self.lines: list[str] = []
         self.setFormatter(logs.formatter(json=True))
-        # The second one is kept from the root by the settings
-        self.loggers = [logging.getLogger(), logging.getLogger("django.request"), logging.getLogger("django")]
+        self.loggers = [logging.getLogger(), logging.getLogger("django")]
         self.levels = [logger.level for logger in self.loggers]
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -103,13 +102,12 @@ class LogBook(logging.Handler):
     def __enter__(self) -> "LogBook":
         for logger in self.loggers:
             logger.setLevel(logging.DEBUG)
-        for logger in self.loggers[:2]:
-            logger.addHandler(self)
+        self.loggers[0].addHandler(self)
         return self
 
     def __exit__(self, *_: Any) -> None:
+        self.loggers[0].removeHandler(self)
         for logger, level in zip(self.loggers, self.levels, strict=True):
-            logger.removeHandler(self)
             logger.setLevel(level)
 
     def found(self, needles: list[str]) -> list[str]:

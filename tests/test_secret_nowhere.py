@@ -255,7 +255,7 @@ class TestTheSearchFindsIt:
         mail.EmailMessage("Subject", json.dumps({"secret": planted.secret}), to=["a@example.com"]).send()
         assert leaks.in_mails(needles) == ["mail: Subject"]
         with leaks.LogBook() as book:
-            logging.getLogger("django.request").debug("tried %s", planted.secret)
+            logging.getLogger("some.library").debug("tried %s", planted.secret)
         assert len(book.found(needles)) == 1  # as it came; what is written is blotted out
         found, _ = leaks.in_pages(Client(), f"/auth/login/?next=/{planted.secret}", needles, below="/auth/")
         assert found
