@@ -33,6 +33,7 @@ OTHER_PAGES = {
     "api-docs": "the same for everybody",
     "api-schema": "the same for everybody",
     "healthz": "says that the process answers",
+    "home": "leads a person to their accounts",
     "readyz": "says that the database answers",
 }
 

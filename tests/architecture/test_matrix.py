@@ -1,0 +1,328 @@
+"""The behaviour matrix: every route and everybody who might try it on one account's rows, with the answer's status.
+
+The account has one row of everything (tests/rows.py), and so has the other account, whose rows must not show.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from accounts.admin_site import site
+from accounts.models import Account, AuditEvent
+from accounts.tenancy.admin import PartnerScopedAdmin, own_rows
+from accounts.tenancy.models import AccountOwned
+from integrations.models import Integration
+from tests.architecture.code import settle
+from tests.architecture.routes import Route, routes
+from tests.conftest import Cast, SignIn
+from tests.rows import Rows, furnish
+
+
+class People(NamedTuple):
+    """Expected status per person: nobody is signed in, `stray` is staff of no partner."""
+
+    nobody: int
+    outsider: int
+    viewer: int
+    owner: int
+    stray: int
+    other_agent: int
+    agent: int
+    operator: int
+
+
+class Keys(NamedTuple):
+    """Expected status per key: none, another account's, the account's read-only one, the account's."""
+
+    nobody: int
+    foreign: int
+    read_only: int
+    own: int
+
+
+# 302 is always a redirect to where one signs in, except where the table says so
+EVERYBODY = People(200, 200, 200, 200, 200, 200, 200, 200)
+STAFF = People(302, 302, 302, 302, 200, 200, 200, 200)
+OF_PARTNERS = People(302, 302, 302, 302, 403, 200, 200, 200)
+ROW = People(302, 302, 302, 302, 403, 404, 200, 200)
+OPERATORS = People(302, 302, 302, 302, 403, 403, 403, 200)
+NOT_OFFERED = People(302, 302, 302, 302, 403, 403, 403, 403)
+TO_THE_ROW = People(302, 302, 302, 302, 302, 302, 302, 302)
+NOWHERE = People(302, 302, 302, 302, 404, 404, 404, 404)
+
+SCOPED: tuple[str, ...] = (
+    "accounts_account",
+    "accounts_auditevent",
+    "contacts_contact",
+    "contacts_idfield",
+    "contacts_reviewitem",
+)
+SCOPED += ("integrations_license", "integrations_authentication", "integrations_request")
+OPERATORS_ONLY: tuple[str, ...] = ("accounts_user", "accounts_partner", "usersessions_usersession", "mfa_authenticator")
+OPERATORS_ONLY += ("integrations_integration",)
+MAY_ADD = {"contacts_idfield", "accounts_user", "accounts_partner", "integrations_integration"}
+
+
+def admin_pages(names: Iterable[str], listed: People, row: People) -> dict[str, People]:
+    """The routes that Django's admin makes for each of the models."""
+    return {
+        key: cells
+        for name in names
+        for key, cells in {
+            f"admin:{name}_changelist": listed,
+            f"admin:{name}_add": listed if name in MAY_ADD else NOT_OFFERED,
+            f"admin:{name}_change": row,
+            f"admin:{name}_history": row,
+            f"admin:{name}_delete": NOT_OFFERED,
+            f"admin/{name.replace('_', '/')}/<path:object_id>/": TO_THE_ROW,
+        }.items()
+    }
+
+
+PAGES: Mapping[str, People] = {
+    "healthz": EVERYBODY,
+    "readyz": EVERYBODY,
+    "auth/email/": People(404, 404, 404, 404, 404, 404, 404, 404),
+    "api-docs": EVERYBODY,
+    "api-schema": EVERYBODY,
+    "home": People(302, 302, 302, 302, 302, 302, 302, 302),  # on to the own account, or to the admin
+    "admin:index": STAFF,
+    "admin:login": People(302, 403, 403, 403, 302, 302, 302, 302),
+    "admin:logout": TO_THE_ROW,
+    "admin:jsi18n": STAFF,
+    "admin:autocomplete": NOT_OFFERED,  # without saying for what; with it see test_admin
+    "admin:app_list": People(302, 302, 302, 302, 404, 200, 200, 200),
+    "admin/(?P<url>.*)$": NOWHERE,
+    **admin_pages(SCOPED, OF_PARTNERS, ROW),
+    **admin_pages(OPERATORS_ONLY, OPERATORS, OPERATORS),
+    "admin:integrations_license_cancel": ROW,
+    "admin:integrations_authentication_revoke": ROW,
+    "admin:integrations_request_decide": ROW,
+    "admin:accounts_user_password": OPERATORS,
+    "admin:accounts_user_end-sessions": OPERATORS,
+    "admin:accounts_user_remove-second-factors": OPERATORS,
+}
+
+VALUES = '{"values": {"firstName": "Jan"}}'
+BODIES: Mapping[str, str] = {
+    "api-contacts": '{"external_id": "1", "values": {"firstName": "Jan"}}',
+    "api-batch": '{"mode": "merge", "records": [{"external_id": "1", "values": {"firstName": "Jan"}}]}',
+    "api-contact": VALUES,
+    "api-contact-by-parameter": VALUES,
+}
+CALLS: Mapping[tuple[str, str], Keys] = {
+    ("api-me", "GET"): Keys(401, 200, 200, 200),
+    ("api-fields", "GET"): Keys(401, 200, 200, 200),
+    ("api-contacts", "POST"): Keys(401, 200, 403, 200),
+    ("api-batch", "POST"): Keys(401, 200, 403, 200),
+    ("api-contact", "GET"): Keys(401, 404, 404, 200),
+    ("api-contact", "PUT"): Keys(401, 201, 403, 200),
+    ("api-contact", "PATCH"): Keys(401, 404, 403, 200),
+    ("api-contact", "DELETE"): Keys(401, 404, 403, 204),
+    ("api-contact-by-parameter", "GET"): Keys(401, 404, 404, 200),
+    ("api-contact-by-parameter", "PUT"): Keys(401, 201, 403, 200),
+    ("api-contact-by-parameter", "PATCH"): Keys(401, 404, 403, 200),
+    ("api-contact-by-parameter", "DELETE"): Keys(401, 404, 403, 204),
+    ("api-nothing-here", "GET"): Keys(401, 404, 404, 404),
+}
+
+# Settings pages: to be signed in, to be a member, then to have the capability
+SEEN = People(302, 404, 200, 200, 404, 404, 404, 404)
+MANAGED = People(302, 404, 403, 200, 404, 404, 404, 404)
+SETTINGS: Mapping[tuple[str, str], People] = {
+    ("integrations-overview", "GET"): SEEN,
+    ("integrations-configurations", "GET"): SEEN,
+    ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active
+    ("integrations-activate", "POST"): MANAGED._replace(owner=302),
+    ("integrations-deactivate", "GET"): MANAGED,
+    ("integrations-deactivate", "POST"): MANAGED._replace(owner=422),  # says no reason
+    ("integrations-authentication-new", "GET"): MANAGED._replace(owner=302),  # to confirm who it is
+    ("integrations-authentication-new", "POST"): MANAGED._replace(owner=302),
+    ("integrations-authentication-revoke", "GET"): MANAGED,
+    ("integrations-authentication-revoke", "POST"): MANAGED._replace(owner=422),  # does not type the name
+}
+
+
+@pytest.fixture
+def rows(cast: Cast) -> Rows:
+    TOTP.activate(cast.owner, generate_totp_secret())
+    UserSession.objects.create(user=cast.owner, ip="192.0.2.1", session_key="x" * 32)
+    return furnish(cast.account)
+
+
+@pytest.fixture
+def other_rows(cast: Cast) -> Rows:
+    return furnish(cast.other_account)
+
+
+@pytest.fixture
+def people(cast: Cast, sign_in: SignIn) -> dict[str, Client]:
+    signed_in = {name: sign_in(getattr(cast, name)) for name in People._fields if name != "nobody"}
+    return {"nobody": Client(), **signed_in}
+
+
+def address(route: Route, cast: Cast, rows: Rows) -> str:
+    """The route's path for the account's row."""
+    if route.name.startswith("admin"):
+        return _admin_address(route, cast, rows)
+    values: dict[str, Any] = {
+        "account_number": rows.account.number,
+        "code": Integration.REST_API,
+        "external_id": str(rows.account.number),
+        "pk": rows.license.pk if "deactivate" in route.pattern else rows.issued.authentication.pk,
+    }
+    named = {name: value for name, value in values.items() if f":{name}>" in route.pattern}
+    if route.name == "api-nothing-here":
+        return "/api/v1/nowhere"
+    path = reverse(route.name, kwargs=named) if "/" not in route.name else f"/{route.pattern}"
+    return f"{path}?external_id={rows.account.number}" if route.name == "api-contact-by-parameter" else path
+
+
+def _admin_address(route: Route, cast: Cast, rows: Rows) -> str:
+    by_model = {
+        "accounts/account": rows.account.pk,
+        "accounts/auditevent": rows.event.pk,
+        "accounts/user": cast.owner.pk,
+        "accounts/partner": cast.partner.pk,
+        "usersessions/usersession": UserSession.objects.latest("pk").pk,
+        "mfa/authenticator": cast.owner.authenticator_set.get().pk,
+        "contacts/contact": rows.contact.pk,
+        "contacts/idfield": rows.id_field.pk,
+        "contacts/reviewitem": rows.review_item.pk,
+        "integrations/license": rows.license.pk,
+        "integrations/authentication": rows.issued.authentication.pk,
+        "integrations/request": rows.request.pk,
+        "integrations/integration": rows.license.integration_id,
+    }
+    pattern = route.pattern.replace("^(?P<app_label>accounts|usersessions|mfa|contacts|integrations)/$", "contacts/")
+    model = "/".join(pattern.split("/")[1:3])
+    return "/" + pattern.replace("<path:object_id>", str(by_model.get(model))).replace("(?P<url>.*)$", "nowhere/")
+
+
+def ours() -> list[Route]:
+    """Every route but allauth's own, which know the signed-in person and nothing else."""
+    return [route for route in routes() if route.face != "auth" or not route.of_a_package]
+
+
+def mismatches(cells: NamedTuple, answers: Mapping[str, int], what: str) -> list[str]:
+    return [
+        f"{what} as {who}: {answers[who]}, not {expected}"
+        for who, expected in cells._asdict().items()
+        if answers[who] != expected
+    ]
+
+
+def status(client: Client, method: str, path: str, body: str = "", authorization: str = "") -> int:
+    """The status of a request, after which everything is as before."""
+    before = transaction.savepoint()
+    response = client.generic(
+        method, path, body, content_type="application/json", headers={"authorization": authorization}
+    )
+    transaction.savepoint_rollback(before)
+    return response.status_code
+
+
+def methods(route: Route) -> list[str]:
+    """The methods that a page or call of ours answers."""
+    handlers = [name for name in ("get", "post", "put", "patch", "delete") if hasattr(route.view_class, name)]
+    return [name.upper() for name in handlers] or ["GET"]
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    entries = dict.fromkeys([*PAGES, *(name for name, _ in [*SETTINGS, *CALLS])], "listed")
+    settle((route.name for route in ours()), entries)
+    named = {route.name: route for route in ours()}
+    for table in (SETTINGS, CALLS):
+        for name in {name for name, _ in table}:
+            assert {method for key, method in table if key == name} == {*methods(named[name])}, name
+
+
+@pytest.mark.usefixtures("other_rows")
+def test_people_get_what_the_matrix_says(cast: Cast, rows: Rows, people: dict[str, Client]) -> None:
+    wrong = []
+    for route in ours():
+        cells = [(method, SETTINGS[name, method]) for name, method in SETTINGS if name == route.name]
+        cells += [("GET", PAGES[route.name])] if route.name in PAGES else []
+        for method, expected in cells:
+            path = address(route, cast, rows)
+            answers = {who: status(client, method, path) for who, client in people.items()}
+            wrong += mismatches(expected, answers, f"{method} {path}")
+    assert wrong == []
+
+
+def test_keys_get_what_the_matrix_says(cast: Cast, rows: Rows, other_rows: Rows) -> None:
+    keys = {"foreign": other_rows.issued, "read_only": rows.read_only, "own": rows.issued}
+    headers = {who: f"Token {key.authentication.key}:{key.secret}" for who, key in keys.items()}
+    headers["nobody"] = ""
+    wrong = []
+    for route in ours():
+        for method, expected in ((method, CALLS[name, method]) for name, method in CALLS if name == route.name):
+            path, body = address(route, cast, rows), BODIES.get(route.name, "") if method != "GET" else ""
+            answers = {who: status(Client(), method, path, body, value) for who, value in headers.items()}
+            wrong += mismatches(expected, answers, f"{method} {path}")
+    assert wrong == []
+
+
+def test_an_owner_finds_no_row_of_another_account(
+    cast: Cast, rows: Rows, other_rows: Rows, people: dict[str, Client]
+) -> None:
+    """The settings pages of the own account, with another account's row in the address."""
+    wrong = []
+    for route in ours():
+        if route.face == "settings" and ":pk>" in route.pattern:
+            foreign = address(route, cast, other_rows).replace(str(cast.other_account.number), str(cast.account.number))
+            for method in methods(route):
+                answer = status(people["owner"], method, foreign)
+                wrong += [] if answer == 404 else [f"{method} {foreign}: {answer}"]
+    assert wrong == []
+
+
+def test_the_admins_lists_are_exactly_the_own_rows(
+    cast: Cast, rows: Rows, other_rows: Rows, people: dict[str, Client]
+) -> None:
+    for model, admin in site._registry.items():
+        for who in ("agent", "other_agent", "operator"):
+            if who != "operator" and not isinstance(admin, PartnerScopedAdmin):
+                continue
+            response = people[who].get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
+            listed = set(response.context["cl"].queryset.values_list("pk", flat=True))
+            every = model._default_manager.all()
+            expected = set(own_rows(getattr(cast, who), every).values_list("pk", flat=True))
+            assert listed == expected, (who, model)
+            if who == "agent":
+                assert listed == set(belonging_to(cast.account, every)), model
+                assert listed
+                assert listed != set(every.values_list("pk", flat=True)), model
+
+
+def belonging_to(account: Account, every: Any) -> Iterable[Any]:
+    """The primary keys of an account's rows, without the code under test."""
+    key = "pk" if every.model is Account else "account_id"
+    assert every.model in {Account, AuditEvent} or issubclass(every.model, AccountOwned)
+    return [pk for pk, account_id in every.values_list("pk", key) if account_id == account.pk]
+
+
+@pytest.mark.parametrize("who", ["agent", "owner", "viewer"])
+def test_no_page_of_one_account_names_the_other(
+    who: str, cast: Cast, rows: Rows, other_rows: Rows, people: dict[str, Client]
+) -> None:
+    """Reads every page that the person may read, for anything that is the other account's."""
+    secret = {
+        *(str(cast.other_account.number), cast.other_account.name, cast.other_partner.name, cast.outsider.email),
+        *(str(other_rows.contact.pk), other_rows.issued.authentication.key, str(other_rows.license.pk)),
+    }
+    read = 0
+    for route in ours():
+        if route.face == "api":
+            continue
+        response = people[who].get(address(route, cast, rows))
+        if response.status_code == 200 and "text/html" in response["Content-Type"]:
+            read += 1
+            assert not {each for each in secret if each in response.content.decode()}, route
+    assert read >= (30 if who == "agent" else 2)

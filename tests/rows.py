@@ -1,0 +1,59 @@
+"""One row of everything for an account, made through the services, so that there is something not to be seen."""
+
+from dataclasses import dataclass
+
+from accounts.actor import SYSTEM
+from accounts.models import Account, AuditEvent
+from contacts.models import Contact, ContactBook, IdField, ReviewItem
+from contacts.services import sync
+from contacts.services.sync import Origin, Record
+from integrations.models import License, Request
+from integrations.services import requests
+from integrations.services.authentications import Issued
+from tests.factories import authentication_for, default_id_field, id_field
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What an account has. In the default id field every account has the external ids 1 and 2, each with a contact of
+    its own, and one that is only there: its number."""
+
+    account: Account
+    license: License
+    issued: Issued
+    read_only: Issued
+    request: Request
+    id_field: IdField
+    contact: Contact
+    review_item: ReviewItem
+    event: AuditEvent
+
+
+def furnish(account: Account) -> Rows:
+    """Gives an account a license, two authentications, a request, two contacts, and a doubt about them."""
+    field = default_id_field(account)
+    issued = authentication_for(account, field)
+    license_ = License.objects.for_account(account).get()
+    records = [
+        Record(external_id=number, values={"email": f"{number}@{account.number}.example", "firstName": f"N{number}"})
+        for number in ("1", "2", str(account.number))
+    ]
+    origin = Origin(issued.authentication.pk, "request")
+    sync.write(account_id=account.pk, id_field_id=field.pk, records=records, origin=origin)
+    contacts = Contact.objects.for_account(account)
+    older, newer, _ = contacts.order_by("pk")
+    book = ContactBook.objects.for_account(account).get()
+    review_item = ReviewItem.objects.for_account(account).create(
+        kind=ReviewItem.Kind.POSSIBLE_DUPLICATE, contact=older, other=newer, rule_set_id=book.rule_set_id, rule=1
+    )
+    return Rows(
+        account=account,
+        license=license_,
+        issued=issued,
+        read_only=authentication_for(account, id_field(account, "readerId"), system="Reader", read_only=True),
+        request=requests.ask_to_deactivate(license=license_, reason="We stop.", by=SYSTEM),
+        id_field=field,
+        contact=older,
+        review_item=review_item,
+        event=AuditEvent.objects.filter(account_id=account.pk).latest("pk"),
+    )
