@@ -39,7 +39,7 @@ def membership_of(user: User, account_number: int) -> Membership | None:
     """A person's membership in the account with this number, its account and partner loaded."""
     return (
         Membership.all_accounts.filter(user=user, account__number=account_number)
-        .select_related("account__partner")
+        .select_related("account__partner", "user")
         .first()
     )
 

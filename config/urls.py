@@ -9,6 +9,8 @@ from config import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("", include("accounts.urls")),
+    path("settings/<int:account_number>/integrations/", include("integrations.urls")),
     path("auth/email/", views.not_offered),
     path("auth/", include("allauth.urls")),
     path("admin/", admin_site.urls),

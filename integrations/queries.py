@@ -1,14 +1,19 @@
 """Reads of licenses and authentications."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Case, Count, Max, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import Account
-from integrations.models import Authentication, License, Request
+from contacts.models import IdField
+from integrations.models import Authentication, Integration, License, Price, Request
 from integrations.models.license import active_at
 
 OPEN_FIRST = (Case(When(status=Request.Status.OPEN, then=Value(0)), default=Value(1)), "-requested_at", "-pk")
@@ -52,3 +57,101 @@ def requests_to_decide(accounts: QuerySet[Account]) -> Mapping[str, Any]:
     """The requests that have waited longest, ten at most."""
     rows = Request.all_accounts.filter(status=Request.Status.OPEN, account_id__in=accounts.values("pk"))
     return {"requests": rows.select_related("account", "license__integration").order_by("requested_at", "pk")[:10]}
+
+
+class Status(StrEnum):
+    """How an integration stands in an account."""
+
+    ANNOUNCED = "announced"
+    NOT_ACTIVE = "not_active"
+    ACTIVE = "active"
+    BEGINS = "begins"
+    ENDS = "ends"
+    ENDED = "ended"
+    SUSPENDED = "suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewRow:
+    """An integration as the overview shows it. `request` is the last one about its license, whatever came of it."""
+
+    integration: Integration
+    price: Price | None
+    status: Status
+    license: License | None
+    request: Request | None
+
+    @property
+    def can_be_bought(self) -> bool:
+        return self.price is not None and self.status in {Status.NOT_ACTIVE, Status.ENDED, Status.ENDS}
+
+    @property
+    def can_be_used(self) -> bool:
+        return self.status in {Status.ACTIVE, Status.ENDS}
+
+    @property
+    def may_ask_to_deactivate(self) -> bool:
+        is_open = self.request is not None and self.request.status == Request.Status.OPEN
+        return self.status in {Status.ACTIVE, Status.SUSPENDED} and not is_open
+
+
+def overview(account: Account) -> list[OverviewRow]:
+    """Every integration of the catalogue with its price in the account's currency and its license."""
+    now = timezone.now()
+    prices = {price.integration_id: price for price in Price.objects.filter(currency=account.currency)}
+    licenses: dict[int, list[License]] = {}
+    for license_ in License.objects.for_account(account).order_by("-active_from"):
+        licenses.setdefault(license_.integration_id, []).append(license_)
+    requests: dict[UUID, Request] = {}
+    for request in Request.objects.for_account(account).order_by("requested_at"):
+        requests[request.license_id] = request
+    rows = []
+    for integration in Integration.objects.all():
+        status, license_ = _standing(integration, licenses.get(integration.pk, []), now)
+        request = requests.get(license_.pk) if license_ else None
+        rows.append(OverviewRow(integration, prices.get(integration.pk), status, license_, request))
+    return rows
+
+
+def _standing(integration: Integration, licenses: list[License], now: datetime) -> tuple[Status, License | None]:
+    """The status, and the license that it is about. `licenses` are the integration's, the latest first."""
+    current = next((license_ for license_ in licenses if license_.is_active(now)), None)
+    if current is not None:
+        continued = any(license_.active_until is None for license_ in licenses)
+        return (Status.ACTIVE if continued else Status.ENDS), current
+    if not licenses:
+        return (Status.NOT_ACTIVE if integration.is_available else Status.ANNOUNCED), None
+    latest = licenses[0]
+    if latest.active_until is not None and latest.active_until <= now:
+        return Status.ENDED, latest
+    return (Status.BEGINS if latest.active_from > now else Status.SUSPENDED), latest
+
+
+def has_active_license(account: Account, integration: Integration) -> bool:
+    """Whether the account may use an integration now."""
+    return bool(License.objects.for_account(account).filter(integration=integration).active(timezone.now()).exists())
+
+
+def authentications_of(account: Account, integration: Integration) -> list[Authentication]:
+    """An account's authentications for an integration, with id field and source system, live ones first."""
+    rows = Authentication.objects.for_account(account).filter(integration=integration)
+    return list(rows.select_related("id_field__source_system").order_by("revoked_at", "created_at", "pk"))
+
+
+@dataclass(frozen=True, slots=True)
+class IdFieldChoice:
+    """An id field in the question which one to link to; `authentication` is the live one that has it."""
+
+    id_field: IdField
+    authentication: Authentication | None
+
+    @property
+    def is_free(self) -> bool:
+        return self.authentication is None
+
+
+def id_field_choices(account: Account) -> list[IdFieldChoice]:
+    """All id fields of an account, the default one first."""
+    live = {row.id_field_id: row for row in Authentication.objects.for_account(account).live()}
+    rows = IdField.objects.for_account(account).select_related("source_system")
+    return [IdFieldChoice(row, live.get(row.pk)) for row in rows]

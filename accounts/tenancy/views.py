@@ -49,6 +49,10 @@ class AccountView(LoginRequiredMixin, View):
         """Who acts, for a service's `by=`."""
         return actor_of(self.request)
 
+    def has_other_accounts(self) -> bool:
+        """Whether there is another account to switch to."""
+        return queries.accounts_of(self.membership.user).exclude(pk=self.account.pk).exists()
+
     def may(self, capability: Capability) -> bool:
         """Whether this person may, for pages that show an action to some only."""
         return permissions.may(self.membership.role, capability)

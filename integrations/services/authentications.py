@@ -1,10 +1,12 @@
 """Issuing and revoking authentications."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from accounts.actor import Actor
 from accounts.errors import Conflict
@@ -33,10 +35,12 @@ def issue(
     kind: str,
     system_name: str,
     read_only: bool = False,
+    authentication_id: UUID | None = None,
     by: Actor,
 ) -> Issued:
     """Makes an authentication on an id field, binding the field to its source system for good.
 
+    `authentication_id` is the new row's, for callers that must recognise a repeated call.
     Raises Conflict `license_inactive` without an active license, `id_field_taken` while the field has a live
     authentication, and whatever `contacts.services.fields.bind` raises.
     """
@@ -54,6 +58,7 @@ def issue(
         )
     issued = credentials.issue(settings.API_KEY_PEPPERS)
     authentication: Authentication = authentications.create(
+        pk=authentication_id or uuid7(),
         integration=integration,
         id_field=id_field,
         key=issued.key,

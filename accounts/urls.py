@@ -1,0 +1,7 @@
+"""Addresses that belong to no account."""
+
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [path("", views.home, name="home")]

@@ -1,0 +1,105 @@
+"""The questions that the settings pages ask."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core import signing
+from uuid_utils.compat import uuid7
+
+from accounts.models import Account
+from accounts.tenancy.forms import AccountForm
+from contacts.catalogue import KIND_CHOICES
+from integrations import queries
+
+DAY = 24 * 3600
+
+
+class ReasonForm(AccountForm):
+    """Why the partner is asked."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Your partner reads this before deciding.",
+        error_messages={"required": "Say why, so that your partner can act on it."},
+    )
+
+
+class RevokeForm(AccountForm):
+    """Asks to type the system's name: revoking can't be undone."""
+
+    name = forms.CharField(label="Name of the system", max_length=100)
+
+    def __init__(self, *args: Any, system: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.system = system
+        self.fields["name"].help_text = f"Type {system} to confirm."
+        self.fields["name"].widget.attrs["autocomplete"] = "off"
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if name != self.system:
+            raise forms.ValidationError(f"This is not the name of the system. Type {self.system}.")
+        return name
+
+
+class NewAuthenticationForm(AccountForm):
+    """The three questions. `number` makes the form good for one authentication, whatever a browser sends again."""
+
+    unique_data = forms.CharField(
+        label="What is the name of the unique data in your system?",
+        max_length=100,
+        required=False,
+        help_text="What your system calls its own number of a customer, such as Customer number.",
+        widget=forms.TextInput(attrs={"placeholder": "Customer number"}),
+    )
+    kind = forms.ChoiceField(
+        label="Which system are you connecting?", choices=[("", "Choose a system"), *KIND_CHOICES], required=False
+    )
+    system_name = forms.CharField(
+        label="Name of the system",
+        max_length=100,
+        required=False,
+        help_text="To tell two of a kind apart, such as Webshop Belgium. Needed for Other system.",
+    )
+    id_field = forms.TypedChoiceField(
+        label="Which field does it link to?",
+        coerce=int,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose the id field that holds this system's ids."},
+    )
+    read_only = forms.BooleanField(
+        label="Read only", required=False, help_text="It can look contacts up, and changes nothing."
+    )
+    number = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
+        super().__init__(*args, account=account, **kwargs)
+        self.id_fields = queries.id_field_choices(account)
+        choices = [(choice.id_field.pk, choice.id_field.name) for choice in self.id_fields if choice.is_free]
+        self.fields["id_field"].choices = choices  # type: ignore[attr-defined]
+        self.fields["number"].initial = signing.dumps(str(uuid7()), salt=self.salt)
+        if len(choices) == 1:
+            self.fields["id_field"].initial = choices[0][0]
+
+    @property
+    def salt(self) -> str:
+        return f"concord.new-authentication.{self.account.pk}"
+
+    def clean_number(self) -> UUID:
+        try:
+            return UUID(signing.loads(self.cleaned_data["number"], salt=self.salt, max_age=DAY))
+        except signing.BadSignature:
+            raise forms.ValidationError("This form is too old. Open it again.") from None
+
+    def clean(self) -> dict[str, Any]:
+        """A field that was used before stays with its system, whatever the first two answers say."""
+        data: dict[str, Any] = super().clean() or {}
+        chosen = next((choice for choice in self.id_fields if choice.id_field.pk == data.get("id_field")), None)
+        if chosen is not None and chosen.id_field.source_system is not None:
+            data["unique_data"] = chosen.id_field.unique_data
+            data["kind"] = chosen.id_field.source_system.kind
+            data["system_name"] = chosen.id_field.source_system.name
+        return data
