@@ -22,6 +22,7 @@ from accounts.tenancy.admin import (
     PartnerScopedAdmin,
     RefusableForm,
     moment,
+    posted,
 )
 
 
@@ -91,7 +92,7 @@ class SetPassword(ActionPage):
     name, label, title = "password", "Set password…", "Set password"
 
     def make_form(self, request: HttpRequest, row: User) -> Any:
-        return AdminPasswordChangeForm(row, request.POST or None)
+        return AdminPasswordChangeForm(row, posted(request))
 
     def explanation(self, row: User) -> str:
         return f"{row} signs in with this password from now on. Every session of theirs ends."
@@ -108,7 +109,7 @@ class UserAction(ActionPage):
     """An action on a person that asks nothing."""
 
     def make_form(self, request: HttpRequest, row: User) -> forms.Form:
-        return forms.Form(request.POST or None)
+        return forms.Form(posted(request))
 
 
 class EndSessions(UserAction):

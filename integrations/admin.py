@@ -21,6 +21,7 @@ from accounts.tenancy.admin import (
     PartnerScopedAdmin,
     RefusableForm,
     moment,
+    posted,
 )
 from accounts.tenancy.forms import AccountForm
 from integrations import queries
@@ -54,7 +55,7 @@ class CancelLicense(ActionPage):
 
     def make_form(self, request: HttpRequest, row: License) -> CancelForm:
         when = request.GET.get("when", PERIOD_END)
-        return CancelForm(request.POST or None, account=row.account, initial={"when": when})
+        return CancelForm(posted(request), account=row.account, initial={"when": when})
 
     def explanation(self, row: License) -> str:
         live = Authentication.objects.for_account(row.account).filter(integration=row.integration).live().count()

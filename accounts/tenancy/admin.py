@@ -49,6 +49,11 @@ def moment(at: datetime | None, zone: ZoneInfo, by: str = "") -> str:
     return f"{at.astimezone(zone):%d %b %Y %H:%M %Z}{f' by {by}' if by else ''}"
 
 
+def posted(request: HttpRequest) -> Any:
+    """What was sent to a form; None when the form is only asked for. A confirmation may be sent without anything."""
+    return request.POST if request.method == "POST" else None
+
+
 class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
     """An admin form whose rules are a service's: shows the service's refusal, after the save was rolled back."""
 
@@ -63,8 +68,9 @@ class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(None, self.refusal.detail)
         return cleaned
 
-    def validate_constraints(self) -> None:
-        """The service does, and says at which field."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """Every field: the service checks the whole row, and says at which field a constraint is broken."""
+        return {field.name for field in self._meta.model._meta.get_fields()}
 
 
 class ActionPage:
@@ -85,7 +91,7 @@ class ActionPage:
 
     def make_form(self, request: HttpRequest, row: Any) -> Any:
         """The form, filled from the request; over an account's rows one that takes `account=`."""
-        return self.form_class(request.POST or None, account=row.account)  # type: ignore[call-arg]
+        return self.form_class(posted(request), account=row.account)  # type: ignore[call-arg]
 
     def explanation(self, row: Any) -> str:
         """What will happen, in a sentence or two."""
