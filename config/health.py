@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -31,6 +32,8 @@ def ready(_request: HttpRequest) -> JsonResponse:
 
 def problems() -> list[str]:
     """Why requests can't be served now; empty when they can."""
+    if getattr(staticfiles_storage, "hashed_files", None) == {}:  # the manifest, which is read at the start
+        return ["The static files are not collected. Run: manage.py collectstatic, and restart."]
     try:
         applied = set(MigrationRecorder(connection).applied_migrations())
         unapplied = _migrations() - applied

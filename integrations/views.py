@@ -158,11 +158,12 @@ class NewAuthenticationView(IntegrationsView):
         if not signed_in_recently(request):
             return self.confirm_identity()
         form = NewAuthenticationForm(request.POST, account=self.account)
-        if not form.is_valid():
-            return self.show(form, status=422)
-        data = form.cleaned_data
-        if Authentication.objects.for_account(self.account).filter(pk=data["number"]).exists():
+        is_valid, data = form.is_valid(), form.cleaned_data
+        # Before anything else: sent again, the form also names an id field that is taken by now.
+        if Authentication.objects.for_account(self.account).filter(pk=data.get("number")).exists():
             return self.page("integrations/authentication_issued_before.html", status=409)
+        if not is_valid:
+            return self.show(form, status=422)
         try:
             issued = authentications.issue(
                 account=self.account,

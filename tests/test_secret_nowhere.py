@@ -76,6 +76,7 @@ class Issue:
     key: str
     secret: str
     page: str
+    answers: dict[str, str]
     book: leaks.LogBook
 
     @property
@@ -111,7 +112,7 @@ def issue(django_capture_on_commit_callbacks: Any) -> Iterator[Issue]:
         assert len(shown) == 1, response.text
         assert "no-store" in response["Cache-Control"]
         authentication = Authentication.objects.for_account(account).get()
-        yield Issue(account, client, authentication.key, shown.pop(), form_page, book)
+        yield Issue(account, client, authentication.key, shown.pop(), form_page, values, book)
 
 
 def post(api: Client, data: Any, authorization: str) -> Any:
@@ -155,7 +156,8 @@ def test_it_is_left_nowhere(issue: Issue) -> None:
 
 def test_no_page_shows_it_again(issue: Issue) -> None:
     call_the_api(issue)
-    found, pages = leaks.in_pages(issue.owner, f"/settings/{issue.account.number}/", issue.needles, below="/settings/")
+    start = f"/settings/{issue.account.number}/integrations/"
+    found, pages = leaks.in_pages(issue.owner, start, issue.needles, below="/settings/")
     assert issue.page in pages
     for user in (operator(), partner_user(issue.account.partner)):
         shown, pages = leaks.in_pages(signed_in(user.email), "/admin/", issue.needles, below="/admin/")
@@ -166,9 +168,11 @@ def test_no_page_shows_it_again(issue: Issue) -> None:
     assert found == []
 
 
-def test_sending_the_form_again_shows_no_secret_again(issue: Issue) -> None:
-    response = issue.owner.get(issue.page)
-    assert not leaks.gives_away(response.text, issue.needles)
+def test_sending_the_form_again_shows_no_secret_and_makes_none(issue: Issue) -> None:
+    response = issue.owner.post(issue.page, issue.answers)
+    assert response.status_code == 409
+    assert not SHOWN.search(response.text)
+    assert Authentication.objects.for_account(issue.account).count() == 1
 
 
 def test_no_representation_shows_it() -> None:

@@ -84,11 +84,21 @@ def test_only_reading_is_allowed(client: Client, path: str) -> None:
 def test_without_a_database_it_is_alive_and_not_ready_and_keeps_the_password_to_itself(tmp_path: Path) -> None:
     environment = PRODUCTION | {
         "DATABASE_URL": f"sqlite:///{tmp_path}/missing/concord.sqlite3",
+        "STATIC_ROOT": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
+    manifest = {"version": "1.1", "paths": {"css/some.css": "css/some.css"}, "hash": ""}
+    (tmp_path / "staticfiles.json").write_text(json.dumps(manifest))
     done = run("-c", ASK, "/healthz", "/readyz", environment=environment)
     assert done.returncode == 0, done.stderr
     alive, ready = done.stdout.splitlines()
     assert alive == '200 {"status": "ok"}'
     assert ready.startswith("503 ")
     assert json.loads(ready[4:])["problems"] == ["The database can't be reached."]
+
+
+def test_without_static_files_production_is_not_ready(tmp_path: Path) -> None:
+    environment = PRODUCTION | {"STATIC_ROOT": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = run("-c", ASK, "/readyz", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert "Run: manage.py collectstatic" in done.stdout

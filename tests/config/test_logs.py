@@ -31,7 +31,11 @@ def works(request, external_id):
     structlog.get_logger("concord").info("ours", value=sys.argv[1])
     return HttpResponse("fine")
 
+def says(status):
+    return lambda request, *arguments, **more: HttpResponse(status=status)
+
 urls = types.ModuleType("urls")
+urls.handler404, urls.handler500 = says(404), says(500)
 urls.urlpatterns = [path("fails/<external_id>", fails), path("works/<external_id>", works)]
 sys.modules["urls"] = urls
 from django.conf import settings
