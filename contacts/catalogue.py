@@ -2,7 +2,7 @@
 
 KINDS: dict[str, dict[str, str]] = {
     "Webshops": {
-        "magento": "Magento / Adobe Commerce",
+        "magento": "Magento",
         "shopify": "Shopify",
         "woocommerce": "WooCommerce",
         "lightspeed": "Lightspeed eCom",
@@ -39,9 +39,7 @@ KINDS: dict[str, dict[str, str]] = {
 OTHER = "other"
 """The kind that says nothing by itself, so that a name must be given."""
 
-KIND_CHOICES: list[tuple[str, list[tuple[str, str]]]] = [
-    (group, list(kinds.items())) for group, kinds in KINDS.items()
-]
+KIND_CHOICES: list[tuple[str, list[tuple[str, str]]]] = [(group, list(kinds.items())) for group, kinds in KINDS.items()]
 KIND_LABELS: dict[str, str] = {kind: label for kinds in KINDS.values() for kind, label in kinds.items()}
 
 BUILT_IN_FIELDS: list[tuple[str, str, str]] = [

@@ -81,6 +81,7 @@ class NewAuthenticationForm(AccountForm):
         choices = [(choice.id_field.pk, choice.id_field.name) for choice in self.id_fields if choice.is_free]
         self.fields["id_field"].choices = choices  # type: ignore[attr-defined]
         self.fields["number"].initial = signing.dumps(str(uuid7()), salt=self.salt)
+        self.has_free_id_field = bool(choices)
         if len(choices) == 1:
             self.fields["id_field"].initial = choices[0][0]
 

@@ -249,7 +249,7 @@ class Migration(migrations.Migration):
                             (
                                 "Webshops",
                                 [
-                                    ("magento", "Magento / Adobe Commerce"),
+                                    ("magento", "Magento"),
                                     ("shopify", "Shopify"),
                                     ("woocommerce", "WooCommerce"),
                                     ("lightspeed", "Lightspeed eCom"),

@@ -30,9 +30,7 @@ class ReviewItem(AccountOwned):
         ordering = ("created_at", "pk")
         constraints = (
             models.UniqueConstraint(fields=("account", "contact", "other"), name="contacts_reviewitem_pair"),
-            models.CheckConstraint(
-                name="contacts_reviewitem_order", condition=models.Q(contact__lt=models.F("other"))
-            ),
+            models.CheckConstraint(name="contacts_reviewitem_order", condition=models.Q(contact__lt=models.F("other"))),
         )
         indexes = (models.Index(fields=("account", "other"), name="contacts_reviewitem_other"),)
 
