@@ -37,9 +37,9 @@ class Person:
     is_superuser: bool = False
 
 
-OWNER = Person("owner@concord.example", "Olga Owner", "/", "owns Bloom & Branch, helps administer Harbour Cycles")
+OWNER = Person("owner@concord.example", "Olga Owner", "/", "owner of Bloom & Branch, admin of Harbour Cycles")
 VIEWER = Person("viewer@concord.example", "Victor Viewer", "/", "viewer of Bloom & Branch")
-NEIGHBOUR = Person("neighbour@concord.example", "Nadia Neighbour", "/", "owns Harbour Cycles and Summit Outfitters")
+NEIGHBOUR = Person("neighbour@concord.example", "Nadia Neighbour", "/", "owner of Harbour Cycles and Summit Outfitters")
 PARTNER = Person(
     "partner@concord.example",
     "Paul Partner",
@@ -58,7 +58,7 @@ OPERATOR = Person(
     "operator@concord.example",
     "Otto Operator",
     "/admin/",
-    "operator: catalogue, prices, partners, everything",
+    "operator: catalogue, prices, partners, people",
     is_staff=True,
     is_superuser=True,
 )
