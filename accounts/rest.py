@@ -3,14 +3,14 @@
 These classes are named in settings.REST_FRAMEWORK, so this module must not import views.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+API = "/api/v1"
 PROBLEM = "application/problem+json"
 
 
@@ -68,12 +69,17 @@ class RawJSONParser(BaseParser):
     def parse(  # type: ignore[override]  # the framework hands on whatever a parser returns
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Raises TooLarge beyond settings.API_MAX_BODY_BYTES."""
+        """Raises TooLarge beyond settings.API_MAX_BODY_BYTES, UnsupportedMediaType for a compressed body."""
+        coding = parser_context["request"].headers.get("Content-Encoding", "identity") if parser_context else ""
+        if coding.strip().lower() not in {"", "identity"}:
+            raise exceptions.UnsupportedMediaType(media_type or "", "Send the body as it is, not compressed.")
         limit = settings.API_MAX_BODY_BYTES
-        body: bytes = stream.read(limit + 1)
+        body = bytearray()
+        while len(body) <= limit and (part := stream.read(limit + 1 - len(body))):
+            body += part
         if len(body) > limit:
             raise TooLarge(f"Send at most {limit:,} bytes; split a batch into smaller ones.")
-        return body
+        return bytes(body)
 
 
 class JSONRenderer(DRFJSONRenderer):
@@ -119,28 +125,61 @@ def problem_response(error: DomainError) -> Response:
     return response
 
 
-def exception_handler(exc: Exception, _context: Mapping[str, Any]) -> Response:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     """Turns whatever a view raises into a problem; what nobody expected is logged and told without its trace."""
+    if request := context.get("request"):
+        # A problem is JSON on the pages too that answer with something else.
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), PROBLEM
+    response = problem_response(_refusal(exc))
+    if wait := getattr(exc, "wait", None):
+        response["Retry-After"] = str(int(wait) + 1)
+    return response
+
+
+def _refusal(exc: Exception) -> DomainError:
     if isinstance(exc, DomainError):
-        return problem_response(exc)
-    if isinstance(exc, Http404):
-        return problem_response(_plain(404, "not_found", "There is nothing at this address."))
-    if isinstance(exc, PermissionDenied):
-        return problem_response(_plain(403, "forbidden", "This is not allowed."))
+        return exc
     if isinstance(exc, exceptions.APIException):
-        response = problem_response(_plain(exc.status_code, _code(exc), str(exc.detail)))
-        if wait := getattr(exc, "wait", None):
-            response["Retry-After"] = str(int(wait) + 1)
-        return response
+        return _plain(exc.status_code, _code(exc), str(exc.detail))
     if isinstance(exc, OperationalError | InterfaceError):
         log.error("database_unavailable", exc_info=exc)
-        return problem_response(Unavailable("The database can't be reached, or is busy. Send the call again."))
+        return Unavailable("The database can't be reached, or is busy. Send the call again.")
+    for kind, status in DJANGO_REFUSALS.items():
+        if isinstance(exc, kind):
+            return _plain(status)
     log.error("internal_error", exc_info=exc)
-    detail = "Something went wrong here. Tell us the X-Request-Id of this answer."
-    return problem_response(_plain(500, "internal_error", detail))
+    return _plain(500)
 
 
+class ProblemMiddleware:
+    """Below /api/v1, an error that Django answers before or after any view (a wrong Host, say) is a problem too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        inside = request.path == API or request.path.startswith(f"{API}/")
+        if response.status_code < 400 or not inside or response.get("Content-Type") == PROBLEM:
+            return response
+        error = _plain(response.status_code)
+        return JsonResponse(problem(error), status=error.status, content_type=PROBLEM)
+
+
+DJANGO_REFUSALS: dict[type[Exception], int] = {
+    Http404: 404,
+    PermissionDenied: 403,
+    SuspiciousOperation: 400,
+    UnreadablePostError: 400,
+}
+PLAIN = {
+    400: ("bad_request", "The request can't be understood."),
+    403: ("forbidden", "This is not allowed."),
+    404: ("not_found", "There is nothing at this address."),
+    500: ("internal_error", "Something went wrong here. Tell us the X-Request-Id of this answer."),
+}
 TITLES = {
+    400: "The request is malformed",
     403: "Not allowed",
     404: "Not found",
     405: "This call does not exist at this address",
@@ -151,8 +190,10 @@ TITLES = {
 }
 
 
-def _plain(status: int, code: str, detail: str) -> DomainError:
-    error = DomainError(detail, code=code)
+def _plain(status: int, code: str = "", detail: str = "") -> DomainError:
+    """A refusal that is not the product's; with the code and the detail of its status unless given."""
+    usual_code, usual_detail = PLAIN.get(status, ("refused", "The call was refused."))
+    error = DomainError(detail or usual_detail, code=code or usual_code)
     error.status, error.title = status, TITLES.get(status, "The call was refused")
     return error
 

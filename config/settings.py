@@ -159,6 +159,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Those that every response needs come first, so that no redirect, static file or error escapes them.
     "accounts.middleware.RequestLogMiddleware",
+    "accounts.rest.ProblemMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -265,6 +266,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "accounts.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
+    "URL_FORMAT_OVERRIDE": None,  # what is answered with, the Accept header alone says
 }
 API_MAX_BODY_BYTES = 10 * 1024 * 1024
 SPECTACULAR_SETTINGS = {
@@ -278,6 +280,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "POSTPROCESSING_HOOKS": ["integrations.api.schema.add_components"],
 }
 
 LOGGING = logs.configure(json=PRODUCTION)

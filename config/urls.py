@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from accounts import views
 from accounts.admin_site import site as admin_site
 from config import health
+from integrations.api.views import NothingHereView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),
@@ -14,5 +15,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("auth/email/", views.not_offered),
     path("auth/", include("allauth.urls")),
     path("admin/", admin_site.urls),
+    path("api/v1", NothingHereView.as_view(), name="api"),
     path("api/v1/", include("integrations.api.urls")),
 ]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Value
+
 from contacts.models import Contact, ContactField, ExternalId, IdField
 
 
@@ -39,9 +41,12 @@ def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict
     }
 
 
-def field_types(account_id: int) -> Mapping[str, str]:
-    """The names of an account's contact fields with their types."""
-    return dict(ContactField.objects.for_account(account_id).values_list("name", "type"))
+def field_names(account_id: int) -> tuple[Mapping[str, str], frozenset[str]]:
+    """The names of an account's contact fields with their types, and the names of its id fields; one query."""
+    fields = ContactField.objects.for_account(account_id).order_by().values_list("name", "type")
+    id_fields = IdField.objects.for_account(account_id).order_by().values_list("name", Value(""))
+    rows = list(fields.union(id_fields, all=True))
+    return {name: type_ for name, type_ in rows if type_}, frozenset(name for name, type_ in rows if not type_)
 
 
 def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:

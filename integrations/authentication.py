@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -51,7 +51,7 @@ COLUMNS = (
 class _Known:
     """What is stored about a key."""
 
-    digest: bytes
+    digest: bytes = field(repr=False)
     pepper: int
     revoked_at: datetime | None
     suspended_at: datetime | None
@@ -111,16 +111,19 @@ def _look_up(key: str) -> _Known | None:
     licenses = License.all_accounts.filter(
         active_at(now), account_id=OuterRef("account_id"), integration_id=OuterRef("integration_id")
     )
-    rows = Authentication.all_accounts.filter(key=key).annotate(has_license=Exists(licenses)).values_list(*COLUMNS)[:1]
-    for pk, digest, pepper, revoked_at, suspended_at, has_license, last_used_at, *rest in rows:
+    rows = Authentication.all_accounts.filter(key=key).order_by().annotate(has_license=Exists(licenses))
+    for pk, digest, pepper, revoked_at, suspended_at, has_license, last_used_at, *rest in rows.values_list(*COLUMNS):
         return _Known(bytes(digest), pepper, revoked_at, suspended_at, has_license, last_used_at, Caller(pk, *rest))
     return None
 
 
 def _is_right(secret: str, known: _Known | None) -> bool:
-    """Compares digests; an unknown key costs a digest too, so that it can't be told from a wrong secret by time."""
+    """Compares digests; an unknown key costs a digest too, so that it can't be told from a wrong secret by time.
+
+    A pepper is kept for as long as a live authentication needs it: without it, a revoked key is an unknown one.
+    """
     peppers = settings.API_KEY_PEPPERS
-    if known is None:
+    if known is None or (known.revoked_at is not None and known.pepper not in peppers):
         credentials.digest(secret, peppers[max(peppers)])
         return False
     try:

@@ -1,8 +1,19 @@
-"""The base of every API view: which account the caller's key opens."""
+"""The base of every API view: which account the caller's key opens, and what a call may be asked with."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from accounts.errors import FieldError, ValidationFailed
+
+MAX_PARAMETERS = 50
+CONDITIONS = ("Idempotency-Key", "If-Match", "If-Unmodified-Since")
+WRITE_CONDITIONS = ("If-None-Match",)
+"""On a read it only asks for less than the whole answer."""
 
 
 class AccountAPIView(APIView):
@@ -10,10 +21,36 @@ class AccountAPIView(APIView):
 
     `request.auth` is made by integrations.authentication and checked by the default permission: no view of the API
     sets authentication or permission classes of its own.
+
+    A parameter or header that would change the meaning of a call is refused where it is not known: nobody shall
+    believe that `?dry_run=true` or an `If-Match` was honoured.
     """
 
     # An OPTIONS request is no call of the API.
     metadata_class = None
+
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    """The query parameters that this call knows."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.check_call(request)
+
+    def check_call(self, request: Request) -> None:
+        """Raises ValidationFailed naming every parameter and condition that the call does not know."""
+        headers = CONDITIONS if request.method in SAFE_METHODS else CONDITIONS + WRITE_CONDITIONS
+        unknown = sorted({name for name, _ in sent_parameters(request)} - self.parameters)
+        errors = [
+            FieldError(name[:50], "unknown_parameter", f"This call has no parameter “{name[:50]}”; leave it out.")
+            for name in unknown
+        ]
+        errors += [
+            FieldError(name, "unknown_header", f"This call does not know {name}; leave it out.")
+            for name in headers
+            if name in request.headers
+        ]
+        if errors:
+            raise ValidationFailed(errors)
 
     @property
     def caller(self) -> Any:
@@ -25,3 +62,19 @@ class AccountAPIView(APIView):
         """The primary key of the caller's account."""
         account_id: int = self.caller.account_id
         return account_id
+
+
+def sent_parameters(request: Request) -> Sequence[tuple[str, str]]:
+    """The query parameters as sent, in order. Raises ValidationFailed for what is no UTF-8, or too many.
+
+    Not `query_params`, in which Django has replaced what is no UTF-8 by another character.
+    """
+    text: str = request.META.get("QUERY_STRING", "")
+    try:
+        pairs = parse_qsl(text.encode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        return [(name.decode(), value.decode()) for name, value in pairs]
+    except UnicodeDecodeError:
+        detail = "Percent-encode the parameters as UTF-8."
+        raise ValidationFailed.of("?", "invalid_characters", detail) from None
+    except ValueError:
+        raise ValidationFailed.of("?", "too_many", "No call has that many parameters.") from None

@@ -1,7 +1,7 @@
 """Pure: the bodies of contact calls, decoded with msgspec, with all their errors at once.
 
 Each layer of a body is decoded by itself, so that a wrong member is told with its JSON pointer (RFC 6901) and the
-rest is still read. Of a name that stands twice in an object the last value counts.
+rest is still read. Of a name that stands twice in an object the last value counts, as RFC 8259 lets readers do.
 """
 
 import re
@@ -19,16 +19,26 @@ from contacts.normalise import Invalid
 from contacts.overlay import Mode, Record
 
 MAX_RECORDS = 1000
+MAX_ERRORS = 100
+"""Told of one record; without a limit a small body could ask for a huge answer."""
 INTEGER = re.compile(rb"-?[0-9]+")
+UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+NUL_DETAIL = "A NUL character, or half of a pair of surrogates (half an emoji), can't be stored; leave it out."
+ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+"""An escape in a JSON string: a surrogate pair, (a lone surrogate), or any other."""
 Raw = msgspec.Raw
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a body is checked against: the caller's id field, and the account's fields with their types."""
+    """What a body is checked against: the caller's id field, the account's contact fields with their types, and the
+    names of its id fields."""
 
     id_field: str
     field_types: Mapping[str, str]
+    id_fields: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -39,26 +49,27 @@ class _Object:
     errors: list[FieldError] = field(default_factory=list)
 
     def fail(self, pointer: str, code: str, detail: str) -> None:
-        self.errors.append(FieldError(pointer, code, detail))
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(FieldError(pointer, code, detail))
 
     def attempt(self, pointer: str, check: Callable[[], Any]) -> Any:
         """What a check returns; None when it refuses, which is noted."""
         try:
             return check()
         except Invalid as refusal:
-            self.fail(pointer, refusal.code, refusal.detail)
+            self.fail(pointer, refusal.code, NUL_DETAIL if "U+0000" in refusal.detail else refusal.detail)
             return None
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
-        for name in self.members.keys() - set(known):
-            self.fail(
-                f"/{_escaped(name)}", "unknown_field", f"There is no member “{name}” here; known: {', '.join(known)}."
-            )
+        for name in self.members:
+            if name not in known:
+                detail = f"There is no member “{name[:63]}” here; known: {', '.join(known)}."
+                self.fail(f"/{_escaped(name)}", "unknown_field", detail)
 
 
 def read_upsert(body: bytes, context: Context) -> Record:
     """The record of POST /contacts. Raises MalformedJSON, ValidationFailed, Forbidden."""
-    return _record(_object(body), context, Mode.MERGE, None)
+    return _record(_object(_text(body)), context, Mode.MERGE, None)
 
 
 def read_named(body: bytes, context: Context, mode: Mode, external_id: str) -> Record:
@@ -66,12 +77,12 @@ def read_named(body: bytes, context: Context, mode: Mode, external_id: str) -> R
 
     Raises MalformedJSON, ValidationFailed, Forbidden.
     """
-    return _record(_object(body), context, mode, external_id)
+    return _record(_object(_text(body)), context, mode, external_id)
 
 
 def read_batch(body: bytes, context: Context) -> list[Record | DomainError]:
     """The records of POST /batch, each read or refused by itself. Raises MalformedJSON, ValidationFailed."""
-    batch = _object(body)
+    batch = _object(_text(body))
     batch.refuse_unknown(("mode", "records"))
     mode = _batch_mode(batch)
     raws = _batch_records(batch)
@@ -87,6 +98,19 @@ def _record_or_refusal(raw: Raw, context: Context, mode: Mode) -> Record | Domai
         return refusal
 
 
+def _text(body: bytes) -> bytes:
+    """The body, made sure to be UTF-8, in which lone surrogates are replaced by NUL characters.
+
+    Systems that cut texts in the middle of an emoji send them, as escapes. The decoder would refuse the whole body; a
+    NUL is refused where it stands, in its own record.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedJSON(f"Byte {error.start} is not UTF-8. Send JSON in UTF-8.") from None
+    return ESCAPE.sub(lambda found: rb"\u0000" if found[1] else found[0], body) if rb"\u" in body else body
+
+
 def _decode(raw: bytes | Raw, type_: Any = Any) -> Any:
     """Raises MalformedJSON for what is no JSON in UTF-8, msgspec.ValidationError for another type."""
     try:
@@ -95,7 +119,7 @@ def _decode(raw: bytes | Raw, type_: Any = Any) -> Any:
         raise
     except RecursionError:
         raise MalformedJSON("The JSON is nested too deeply; a contact needs three levels.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise MalformedJSON(f"{error}. Send one JSON object in UTF-8, without a byte order mark.") from None
 
 
@@ -152,7 +176,10 @@ def _check_id_field(source: _Object, context: Context) -> None:
     """An authentication writes into its own id field only. Raises Forbidden for any other."""
     if "id_field" not in source.members:
         return
-    if _member(source, "id_field") != context.id_field:
+    name = _member(source, "id_field")
+    if not isinstance(name, str):
+        source.fail("/id_field", "wrong_type", "Write the name of your id field, or leave it out.")
+    elif name != context.id_field:
         raise Forbidden(
             f"This authentication writes ids into {context.id_field} only. Leave id_field out, or use the "
             "authentication of the other system.",
@@ -161,12 +188,11 @@ def _check_id_field(source: _Object, context: Context) -> None:
 
 
 def _member(source: _Object, name: str) -> Any:
-    """The decoded member; None, and an error, for a number that no computer holds."""
+    """The decoded member; `...` for a number that can't be held."""
     try:
         return _decode(source.members[name])
-    except msgspec.ValidationError as error:
-        source.fail(f"/{name}", "wrong_type", f"{error}.")
-        return None
+    except msgspec.ValidationError:
+        return ...
 
 
 def _external_id(source: _Object, from_address: str | None) -> str | None:
@@ -203,8 +229,7 @@ def _values(source: _Object, context: Context) -> dict[str, str | None]:
     for name, raw in raws.items():
         pointer = f"/values/{_escaped(name)}"
         if name not in context.field_types:
-            detail = f"There is no contact field “{name[:63]}”; GET /fields lists them."
-            source.fail(pointer, "unknown_field", detail)
+            source.fail(pointer, "unknown_field", _unknown(name, context))
             continue
         try:
             value = _decode(raw)
@@ -215,17 +240,23 @@ def _values(source: _Object, context: Context) -> dict[str, str | None]:
     return values
 
 
+def _unknown(name: str, context: Context) -> str:
+    if name == context.id_field:
+        return f"{name} is your id field, not a contact field: send the id as external_id."
+    if name in context.id_fields:
+        return f"{name} is the id field of another system, not a contact field: only that system writes it."
+    return f"There is no contact field “{name[:63]}”; GET /fields lists them."
+
+
 def _link_to(source: _Object) -> UUID | None:
-    if "link_to" not in source.members:
-        return None
-    value = _member(source, "link_to")
+    value = _member(source, "link_to") if "link_to" in source.members else None
     if value is None:
         return None
-    try:
-        return UUID(value) if isinstance(value, str) and len(value) == 36 else UUID("")
-    except ValueError:
-        source.fail("/link_to", "invalid_id", "Send the id of a contact, as the API gave it, or leave it out.")
-        return None
+    if isinstance(value, str) and UUID_TEXT.fullmatch(value):
+        return UUID(value)
+    code = "invalid_id" if isinstance(value, str) else "wrong_type"
+    source.fail("/link_to", code, "Send the id of a contact, as the API gave it, or leave it out.")
+    return None
 
 
 def _escaped(name: str) -> str:

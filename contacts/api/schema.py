@@ -3,12 +3,27 @@
 Requests and answers are read and written with msgspec and plain dicts; these JSON schemas describe them.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRequest, OpenApiResponse, extend_schema
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiRequest,
+    OpenApiResponse,
+    extend_schema,
+    extend_schema_view,
+)
 
 Schema = dict[str, Any]
+Described = Callable[[Any], Any]
+OUTCOMES = {200: "Done", 201: "Created", 207: "Some records were refused: see each result"}
+
+
+def ref(name: str) -> Schema:
+    """A component of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
 
 EXTERNAL_ID: Schema = {
     "description": "The id that your system has for the contact: 1 to 255 characters, or an integer.",
@@ -84,12 +99,12 @@ OUTCOME: Schema = {
             "fields": {"type": "array", "items": {"type": "string"}},
         },
     },
-    "warnings": {"type": "array", "items": WARNING},
+    "warnings": {"type": "array", "items": ref("Warning")},
 }
 WRITTEN: Schema = {
     "type": "object",
     "required": ["outcome", "matched_by", "warnings", "contact"],
-    "properties": OUTCOME | {"contact": CONTACT},
+    "properties": OUTCOME | {"contact": ref("Contact")},
 }
 PROBLEM: Schema = {
     "type": "object",
@@ -122,7 +137,7 @@ BATCH: Schema = {
     "required": ["records"],
     "properties": {
         "mode": {"type": "string", "enum": ["merge", "replace"], "default": "merge"},
-        "records": {"type": "array", "minItems": 1, "maxItems": 1000, "items": RECORD},
+        "records": {"type": "array", "minItems": 1, "maxItems": 1000, "items": ref("Record")},
     },
 }
 BATCH_RESULT: Schema = {
@@ -136,7 +151,7 @@ BATCH_RESULT: Schema = {
                 "required": ["index", "status"],
                 "properties": {"index": {"type": "integer"}, "status": {"type": "integer"}}
                 | OUTCOME
-                | {"contact": {"type": "string", "format": "uuid"}, "problem": PROBLEM},
+                | {"contact": {"type": "string", "format": "uuid"}, "problem": ref("Problem")},
             },
         }
     },
@@ -173,55 +188,122 @@ FIELDS: Schema = {
     },
 }
 
+COMPONENTS: dict[str, Schema] = {
+    "Batch": BATCH,
+    "BatchResult": BATCH_RESULT,
+    "Contact": CONTACT,
+    "Fields": FIELDS,
+    "NamedChange": NAMED_CHANGE,
+    "NamedRecord": NAMED_RECORD,
+    "Problem": PROBLEM,
+    "Record": RECORD,
+    "Warning": WARNING,
+    "Written": WRITTEN,
+}
+
+PROBLEMS = {
+    400: ("malformed_json", "bad_request"),
+    401: ("invalid_credentials", "authentication_revoked"),
+    403: ("account_suspended", "license_inactive"),
+    404: ("contact_not_found", "not_found"),
+    405: ("method_not_allowed",),
+    406: ("not_acceptable",),
+    409: ("ambiguous_match", "id_conflict"),
+    413: ("too_large",),
+    415: ("unsupported_media_type",),
+    422: ("validation_failed",),
+    429: ("throttled",),
+    503: ("unavailable",),
+}
+"""The codes of the problems, by status."""
+WRITE_ONLY = (409, 413, 415)
+
 BY_PARAMETER = OpenApiParameter(
-    "external_id", OpenApiTypes.STR, OpenApiParameter.QUERY, required=True, description="The id, percent-encoded."
+    "external_id",
+    {"type": "string", "minLength": 1},
+    OpenApiParameter.QUERY,
+    required=True,
+    description="The id that your system has for the contact, percent-encoded.",
+)
+IN_PATH = OpenApiParameter(
+    "external_id",
+    {"type": "string", "minLength": 1},
+    OpenApiParameter.PATH,
+    description="The id that your system has for the contact, percent-encoded, slashes too.",
+)
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="The version of the contact, in quotes."
 )
 EXAMPLE = OpenApiExample(
     "A contact",
     value={"external_id": "1001", "values": {"email": "jan@example.com", "firstName": "Jan"}},
     request_only=True,
 )
-READ_PROBLEMS = (401, 403, 404, 406, 422, 429, 503)
-WRITE_PROBLEMS = (400, 401, 403, 404, 406, 409, 413, 415, 422, 429, 503)
 
 
-def answers(statuses: dict[int, Schema | None], problems: tuple[int, ...]) -> dict[Any, Any]:
+def reading(summary: str, good: dict[int, str], parameters: Sequence[OpenApiParameter] = ()) -> Described:
+    """Describes a call that reads: its answers are components by status."""
+    return extend_schema(summary=summary, responses=_answers(good, set(WRITE_ONLY)), parameters=list(parameters))
+
+
+def writing(
+    summary: str,
+    good: dict[int, str],
+    sent: str | None = None,
+    parameters: Sequence[OpenApiParameter] = (),
+    examples: Sequence[OpenApiExample] = (),
+) -> Described:
+    """Describes a call that writes: the component of its body, its answers by status."""
+    return extend_schema(
+        summary=summary,
+        request={"application/json": OpenApiRequest(ref(sent))} if sent else None,
+        responses=_answers(good, set()),
+        parameters=list(parameters),
+        examples=list(examples),
+    )
+
+
+def _answers(good: dict[int, str], without: set[int]) -> dict[Any, Any]:
     """Answers by status and media type; every problem has the same shape."""
-    good = {status: OpenApiResponse(schema) if schema else None for status, schema in statuses.items()}
-    bad = {(status, "application/problem+json"): OpenApiResponse(PROBLEM) for status in problems}
-    return {**good, **bad}
+    answers: dict[Any, Any] = {
+        status: OpenApiResponse(ref(name), description=OUTCOMES[status])
+        if name
+        else OpenApiResponse(description="Done")
+        for status, name in good.items()
+    }
+    for status, codes in PROBLEMS.items():
+        if status not in without:
+            described = OpenApiResponse(ref("Problem"), description=" or ".join(f"`{code}`" for code in codes))
+            answers[status, "application/problem+json"] = described
+    return answers
 
 
-def body(schema: Schema) -> dict[str, Any]:
-    """A JSON body."""
-    return {"application/json": OpenApiRequest(schema)}
+fields = reading("The contact fields and id fields of the account", {200: "Fields"})
+upsert = writing(
+    "Send a contact: found by your id, linked by a rule, or created",
+    {200: "Written", 201: "Written"},
+    "Record",
+    [ETAG],
+    [EXAMPLE],
+)
+batch = writing(
+    "Send up to 1,000 contacts, each with its own result", {200: "BatchResult", 207: "BatchResult"}, "Batch"
+)
 
 
-fields = extend_schema(
-    summary="The contact fields and id fields of the account", responses=answers({200: FIELDS}, READ_PROBLEMS)
-)
-upsert = extend_schema(
-    summary="Send a contact: found by your id, linked by a rule, or created",
-    request=body(RECORD),
-    examples=[EXAMPLE],
-    responses=answers({200: WRITTEN, 201: WRITTEN}, WRITE_PROBLEMS),
-)
-read = extend_schema(summary="The contact that your id points at", responses=answers({200: CONTACT}, READ_PROBLEMS))
-replace = extend_schema(
-    summary="Send all you know of a contact: what you wrote before and leave out now is emptied",
-    request=body(NAMED_RECORD),
-    responses=answers({200: WRITTEN, 201: WRITTEN}, WRITE_PROBLEMS),
-)
-change = extend_schema(
-    summary="Change the named values of a contact, never create one",
-    request=body(NAMED_CHANGE),
-    responses=answers({200: WRITTEN}, WRITE_PROBLEMS),
-)
-unlink = extend_schema(
-    summary="Take your id off the contact, which stays", responses=answers({204: None}, WRITE_PROBLEMS)
-)
-batch = extend_schema(
-    summary="Send up to 1,000 contacts, each with its own result",
-    request=body(BATCH),
-    responses=answers({200: BATCH_RESULT, 207: BATCH_RESULT}, WRITE_PROBLEMS),
-)
+def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:
+    """Describes the four calls on one contact, whose id comes in a path or in a query parameter."""
+    places = [parameter, ETAG]
+    return extend_schema_view(
+        get=reading("The contact that your id points at", {200: "Contact"}, places),
+        put=writing(
+            "Send all you know of a contact: what you wrote before and leave out now is emptied",
+            {200: "Written", 201: "Written"},
+            "NamedRecord",
+            places,
+        ),
+        patch=writing(
+            "Change the named values of a contact, never create one", {200: "Written"}, "NamedChange", places
+        ),
+        delete=writing("Take your id off the contact, which stays", {204: ""}, parameters=[parameter]),
+    )

@@ -1,14 +1,17 @@
 """The calls on contacts."""
 
-from typing import Any, ClassVar
+from typing import Any
+from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actor import Actor
-from accounts.errors import DomainError, FieldError, NotFound, ValidationFailed
+from accounts.errors import DomainError, NotFound, ValidationFailed
+from accounts.middleware import client_address
 from accounts.rest import problem
-from accounts.tenancy.api import AccountAPIView
+from accounts.tenancy.api import AccountAPIView, sent_parameters
+from accounts.wsgi import PATH_IS_BROKEN
 from contacts import normalise, queries
 from contacts.api import payload, schema
 from contacts.normalise import Invalid
@@ -18,32 +21,11 @@ from contacts.services.sync import Origin, Result
 
 
 class ContactAPIView(AccountAPIView):
-    """What the calls on contacts have in common: strict parameters, and where a write comes from.
-
-    A parameter or header that would change the meaning of a call is refused while it is not known: nobody shall
-    believe that `?dry_run=true` was honoured.
-    """
-
-    parameters: ClassVar[frozenset[str]] = frozenset()
-    unknown_headers: ClassVar[tuple[str, ...]] = ("If-Match", "Idempotency-Key")
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        errors = [
-            FieldError(f"?{name[:50]}", "unknown_parameter", f"This call has no parameter “{name[:50]}”; leave it out.")
-            for name in request.query_params.keys() - self.parameters
-        ]
-        errors += [
-            FieldError(name, "unknown_header", f"{name} is not supported yet; leave it out.")
-            for name in self.unknown_headers
-            if name in request.headers
-        ]
-        if errors:
-            raise ValidationFailed(errors)
+    """What the calls on contacts have in common."""
 
     @property
     def context(self) -> payload.Context:
-        return payload.Context(self.caller.id_field, queries.field_types(self.account_id))
+        return payload.Context(self.caller.id_field, *queries.field_names(self.account_id))
 
     @property
     def origin(self) -> Origin:
@@ -63,15 +45,17 @@ class ContactAPIView(AccountAPIView):
         """Writes one record and answers with the contact. Raises what the engine refuses with."""
         (result,) = self.write([record])
         if result.error is not None or result.contact_id is None:
-            raise result.error or NotFound("There is no such contact.", code="contact_not_found")
-        body = _result_json(result) | {
-            "contact": queries.contact_json(
-                account_id=self.account_id, contact_id=result.contact_id, external_id=record.external_id
-            )
-        }
-        return Response(
-            body, status=201 if result.outcome == "created" else 200, headers={"ETag": f'"{result.version}"'}
-        )
+            raise result.error or _not_there()
+        contact = self.contact(result.contact_id, record.external_id)
+        status = 201 if result.outcome == "created" else 200
+        return Response(_result_json(result) | {"contact": contact}, status=status, headers=_etag(contact))
+
+    def contact(self, contact_id: UUID, external_id: str) -> dict[str, Any]:
+        """The contact as the API shows it. Raises NotFound when it is there no more."""
+        contact = queries.contact_json(account_id=self.account_id, contact_id=contact_id, external_id=external_id)
+        if contact is None:
+            raise _not_there()
+        return contact
 
 
 class FieldsView(ContactAPIView):
@@ -90,72 +74,68 @@ class ContactsView(ContactAPIView):
         return self.write_one(payload.read_upsert(self.body(), self.context))
 
 
-class ContactView(ContactAPIView):
-    """The contact that one of the caller's own ids points at: /contacts/{external_id}, in which the id may hold any
-    character."""
+class OneContactView(ContactAPIView):
+    """The contact that one of the caller's own ids points at."""
 
     def own_id(self) -> str:
         """The id of the address. Raises ValidationFailed when it can't be an external id."""
-        raw = self.request.META.get("PATH_INFO", "")
-        try:
-            # Django quotes what is no UTF-8 once more, and so would make another id of it.
-            raw.encode("latin-1").decode("utf-8")
-        except UnicodeDecodeError:
-            raise ValidationFailed.of(
-                "external_id", "invalid_characters", "Percent-encode the id as UTF-8 in the address."
-            ) from None
-        except UnicodeEncodeError:
-            pass
-        return _own_id(self.kwargs["external_id"])
+        raise NotImplementedError
 
-    @schema.read
     def get(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
         contact_id = queries.contact_id(
             account_id=self.account_id, id_field_id=self.caller.id_field_id, external_id=own
         )
-        contact = contact_id and queries.contact_json(
-            account_id=self.account_id, contact_id=contact_id, external_id=own
-        )
-        if not contact:
+        if contact_id is None:
             raise NotFound("Your id field has no such external id.", code="contact_not_found")
-        return Response(contact, headers={"ETag": f'"{contact["version"]}"'})
+        contact = self.contact(contact_id, own)
+        return Response(contact, headers=_etag(contact))
 
-    @schema.replace
     def put(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
         return self.write_one(payload.read_named(self.body(), self.context, Mode.REPLACE, own))
 
-    @schema.change
     def patch(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
         return self.write_one(payload.read_named(self.body(), self.context, Mode.PATCH, own))
 
-    @schema.unlink
     def delete(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
         sync.unlink(
             account_id=self.account_id,
             id_field_id=self.caller.id_field_id,
             external_id=own,
-            by=Actor(label=self.caller.key, request_id=self.origin.request_id),
+            by=Actor(
+                label=self.caller.key,
+                address=client_address(request._request),
+                request_id=self.origin.request_id,
+            ),
         )
         return Response(status=204)
 
 
-class ContactByParameterView(ContactView):
+@schema.on_one(schema.IN_PATH)
+class ContactView(OneContactView):
+    """At /contacts/{external_id}, in which the id may hold any character."""
+
+    def own_id(self) -> str:
+        if PATH_IS_BROKEN in self.request.META:
+            raise ValidationFailed.of(
+                "external_id", "invalid_characters", "Percent-encode the id as UTF-8 in the address."
+            )
+        return _own_id(self.kwargs["external_id"])
+
+
+@schema.on_one(schema.BY_PARAMETER)
+class ContactByParameterView(OneContactView):
     """The same as /contacts/{external_id}, for clients and proxies that rewrite paths: /contact?external_id=…"""
 
     parameters = frozenset({"external_id"})
 
     def own_id(self) -> str:
-        given = self.request.query_params.getlist("external_id")
+        given = [value for _, value in sent_parameters(self.request)]
         if len(given) != 1:
-            raise ValidationFailed.of("?external_id", "required", "Give the id once, as ?external_id=….")
-        if "\ufffd" in given[0]:
-            raise ValidationFailed.of(
-                "?external_id", "invalid_characters", "Percent-encode the id as UTF-8 in the address."
-            )
+            raise ValidationFailed.of("external_id", "required", "Give the id once, as ?external_id=….")
         return _own_id(given[0])
 
 
@@ -165,13 +145,22 @@ class BatchView(ContactAPIView):
     @schema.batch
     def post(self, request: Request) -> Response:
         read = payload.read_batch(self.body(), self.context)
-        written = iter(self.write([record for record in read if isinstance(record, Record)]))
+        records = [record for record in read if isinstance(record, Record)]
+        written = iter(self.write(records) if records else [])
         results = [
             _batch_result(index, each if isinstance(each, DomainError) else next(written))
             for index, each in enumerate(read)
         ]
         all_fine = all(result["status"] < 400 for result in results)
         return Response({"results": results}, status=200 if all_fine else 207)
+
+
+def _not_there() -> NotFound:
+    return NotFound("There is no such contact.", code="contact_not_found")
+
+
+def _etag(contact: dict[str, Any]) -> dict[str, str]:
+    return {"ETag": f'"{contact["version"]}"'}
 
 
 def _own_id(text: str) -> str:

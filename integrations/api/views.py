@@ -1,46 +1,19 @@
 """Who am I, and what is at an address that does not exist."""
 
-from typing import Any
-
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.errors import NotFound
 from accounts.tenancy.api import AccountAPIView
 from contacts.api.payload import MAX_RECORDS
-from contacts.api.schema import READ_PROBLEMS, Schema, answers
-
-ME: Schema = {
-    "type": "object",
-    "required": ["account", "authentication", "source_system", "id_field", "access", "license", "expires_at", "limits"],
-    "properties": {
-        "account": {
-            "type": "object",
-            "properties": {"number": {"type": "integer"}, "name": {"type": "string"}},
-        },
-        "authentication": {"type": "object", "properties": {"key": {"type": "string"}}},
-        "source_system": {"type": "string"},
-        "id_field": {"type": "string"},
-        "access": {"type": "string", "enum": ["read_write", "read_only"]},
-        "license": {
-            "type": "object",
-            "properties": {"integration": {"type": "string"}, "state": {"type": "string", "enum": ["active"]}},
-        },
-        "expires_at": {"type": ["string", "null"], "format": "date-time"},
-        "limits": {
-            "type": "object",
-            "properties": {"batch_records": {"type": "integer"}, "body_bytes": {"type": "integer"}},
-        },
-    },
-}
+from integrations.api import schema
 
 
 class MeView(AccountAPIView):
     """What the caller's key and secret open."""
 
-    @extend_schema(summary="Who am I, and what may I do", responses=answers({200: ME}, READ_PROBLEMS))
+    @schema.me
     def get(self, request: Request) -> Response:
         caller = self.caller
         return Response(
@@ -63,6 +36,5 @@ class NothingHereView(AccountAPIView):
 
     schema = None
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+    def check_call(self, request: Request) -> None:
         raise NotFound("There is no such call; /api/v1/docs lists them. Addresses have no slash at the end.")

@@ -20,6 +20,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "overlay"),
     (0, "provenance"),
     (0, "credentials"),
+    (0, "wsgi"),
     (0, "tenancy.models"),
     (0, "tenancy.querysets"),
     (0, "tenancy.migrations"),

@@ -130,6 +130,7 @@ CALLS: Mapping[tuple[str, str], Keys] = {
     ("api-contact-by-parameter", "PATCH"): Keys(401, 404, 403, 200),
     ("api-contact-by-parameter", "DELETE"): Keys(401, 404, 403, 204),
     ("api-nothing-here", "GET"): Keys(401, 404, 404, 404),
+    ("api", "GET"): Keys(401, 404, 404, 404),
 }
 
 # Settings pages: to be signed in, to be a member, then to have the capability
