@@ -88,7 +88,8 @@ def demo(home: Path) -> Iterator[tuple[str, str]]:
             assert process.wait(timeout=20) == 0
             assert "Traceback" not in printed.read_text()
         finally:
-            process.kill()
+            process.terminate()  # and not killed: its worker would live on
+            process.wait(timeout=20)
 
 
 def answers(port: int) -> bool:
