@@ -51,7 +51,6 @@ REQUIRED_IN_PRODUCTION = {
     "API_KEY_PEPPERS": "numbered random keys for the digests of API secrets, such as 1:<43 random characters>",
     "ALLOWED_HOSTS": "the host names that this installation answers to, separated by commas",
     "DATABASE_URL": "the database, such as postgres://user:password@host:5432/concord",
-    "EMAIL_URL": "the mail server, such as smtp+tls://user:password@host:587",
 }
 
 

@@ -1,5 +1,6 @@
 """Links the people of a file on one database and prints what became of them."""
 
+import logging
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ def main(path: Path) -> int:
     """Prints a row per way to send; 1 when ids were mixed up, lost or silently left unlinked."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    logging.disable(logging.WARNING)  # a line per request would bury the table
     # After setup: these import models.
     from django.db import connection
     from django.test.utils import setup_test_environment

@@ -13,7 +13,7 @@ import pytest
 
 from tests.config.environment import PRODUCTION, ROOT, SHOW, run
 
-REQUIRED = ("SECRET_KEY", "API_KEY_PEPPERS", "ALLOWED_HOSTS", "DATABASE_URL", "EMAIL_URL")
+REQUIRED = ("SECRET_KEY", "API_KEY_PEPPERS", "ALLOWED_HOSTS", "DATABASE_URL")
 
 
 def values(*names: str, environment: dict[str, str]) -> list[Any]:
