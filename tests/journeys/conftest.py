@@ -1,4 +1,4 @@
-"""A real server on the test database, and a browser to look at it with."""
+"""A real server on the test database, a browser to look at it with, and what must not happen on any page."""
 
 import http.client
 import json
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
+from integrations.models import Integration
 from tests.config.environment import ROOT
+from tests.factories import PASSWORD, rest_api
 
-# Playwright's event loop runs in the thread of the tests
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+Visit = Callable[..., Page]
 
 
 @dataclass(frozen=True)
@@ -129,3 +134,70 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "executable_path": "/usr/bin/chromium",
         "args": ["--no-sandbox", "--disable-gpu", "--disable-quic", *quiet],
     }
+
+
+# pytest-playwright keeps its driver for the whole session, and with it an event loop on this thread, under which
+# Django refuses every query. Here both end with this folder, so that no other test needs Django's safety off.
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as driver:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        yield driver
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(**browser_type_launch_args)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="package")
+def browser_context_args() -> dict[str, Any]:
+    return {}
+
+
+@pytest.fixture
+def catalogue(transactional_db: None) -> Integration:
+    """The integration that journeys are about: what the migrations wrote is gone after the first of them."""
+    cache.clear()
+    return rest_api()
+
+
+@pytest.fixture
+def visit(
+    new_context: Callable[..., BrowserContext], live_server: LiveServer, catalogue: Integration
+) -> Iterator[Visit]:
+    """Opens a browser of its own for a person, signed in through the form, at the start page; for nobody at sign-in.
+
+    Whatever any page of it complains about, or asks of another host, fails the test.
+    """
+    complaints: list[str] = []
+
+    def on_console(message: ConsoleMessage) -> None:
+        # A page that is refused is what some tests are about; a missing script or image never is.
+        refused = message.text.startswith("Failed to load resource") and "/static/" not in message.location["url"]
+        if message.type in {"error", "warning"} and not refused:
+            complaints.append(f"{message.location['url']}: {message.text}")
+
+    def on_request(request: Request) -> None:
+        if not request.url.startswith((f"{live_server.url}/", "data:", "blob:")):
+            complaints.append(f"asked of another host: {request.url}")
+
+    def visit(user: User | None, **options: Any) -> Page:
+        context = new_context(base_url=live_server.url, **options)
+        context.set_default_timeout(5000)
+        context.on("console", on_console)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        context.on("request", on_request)
+        page = context.new_page()
+        page.goto("/")
+        if user is not None:
+            page.get_by_label("Email").fill(user.email)
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            page.wait_for_url(lambda url: "/auth/login/" not in url)
+        return page
+
+    yield visit
+    assert complaints == []
