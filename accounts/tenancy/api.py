@@ -69,10 +69,9 @@ def sent_parameters(request: Request) -> Sequence[tuple[str, str]]:
 
     Not `query_params`, in which Django has replaced what is no UTF-8 by another character.
     """
-    text: str = request.META.get("QUERY_STRING", "")
     try:
-        pairs = parse_qsl(text.encode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
-        return [(name.decode(), value.decode()) for name, value in pairs]
+        text = request.META.get("QUERY_STRING", "").encode("latin-1").decode()
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         detail = "Percent-encode the parameters as UTF-8."
         raise ValidationFailed.of("?", "invalid_characters", detail) from None
