@@ -1,0 +1,185 @@
+"""Every page by axe's rules, in light and in dark, and at the width of a small phone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, ViewportSize, expect
+
+from accounts.actor import SYSTEM
+from accounts.models import Account, Role, User
+from accounts.services import members
+from integrations.models import Integration, License
+from integrations.services import authentications, requests
+from integrations.services import catalogue as catalogue_service
+from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
+from tests.journeys.conftest import Visit
+
+DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
+COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+# Nothing but colours changes with the scheme
+SCHEMES: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [("light", {}), ("dark", COLOURS)]
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@dataclass
+class Inspector:
+    """Collects what is wrong with each page that it is shown."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+    def look(self, heading: str) -> None:
+        """At the page as it stands, after making sure that it is the one that is meant."""
+        self.page.wait_for_load_state()
+        expect(self.page.get_by_role("heading", name=heading, exact=True).first).to_be_visible()
+        for scheme, options in SCHEMES:
+            self.page.emulate_media(color_scheme=scheme)
+            for violation in Axe().run(self.page, options=options).response["violations"]:
+                nodes = [node["html"][:200] for node in violation["nodes"]]
+                self.problems.append(f"{heading} ({scheme}): {violation['id']}: {nodes}")
+        self.page.set_viewport_size(PHONE)
+        if (excess := self.page.evaluate(TOO_WIDE)) > 0:
+            self.problems.append(f"{heading}: {excess} pixels too wide for a phone")
+        self.page.set_viewport_size(DESKTOP)
+
+    def visit(self, path: str, heading: str) -> None:
+        self.page.goto(path)
+        if "/reauthenticate/" in self.page.url and "reauthenticate" not in path:
+            self.page.get_by_label("Password").fill(PASSWORD)
+            self.page.get_by_role("button", name="Confirm").click()
+        self.look(heading)
+
+
+@pytest.fixture
+def inspect(visit: Visit) -> Callable[[User | None], Inspector]:
+    return lambda user: Inspector(visit(user, viewport=DESKTOP, reduced_motion="reduce"))
+
+
+@pytest.fixture
+def owner(catalogue: Integration) -> User:
+    return UserFactory.create()
+
+
+@pytest.fixture
+def account(owner: User) -> Account:
+    """Everything that the settings can show: a key in use, a revoked one, a free id field, an open request."""
+    account = AccountFactory.create(owner=owner, name="A company whose name is not short at all B.V.")
+    authentications.revoke(authentication=authentication_for(account, system="Old shop").authentication, by=SYSTEM)
+    authentication_for(account, id_field(account), system="The shop with a name that goes on for quite some time")
+    id_field(account, "erpCustomerId")
+    catalogue_service.save_integration(
+        integration=None,
+        code="files",
+        name="File exchange",
+        description="Contacts as files.",
+        is_available=False,
+        position=2,
+        by=SYSTEM,
+    )
+    return account
+
+
+def test_the_inspector_finds_what_is_wrong(inspect: Callable[[User | None], Inspector]) -> None:
+    inspector = inspect(None)
+    inspector.page.evaluate(
+        """() => {
+          const [sentence] = document.querySelectorAll("main p");
+          Object.assign(sentence.style, { color: "#888", background: "#999", width: "500px" });
+        }"""
+    )
+    inspector.look("Sign in to Concord")
+    light, dark, wide = inspector.problems
+    assert light.startswith("Sign in to Concord (light): color-contrast: ['<p")
+    assert dark.startswith("Sign in to Concord (dark): color-contrast: ['<p")
+    assert wide.endswith("pixels too wide for a phone")
+
+
+def test_pages_for_nobody_in_particular(inspect: Callable[[User | None], Inspector]) -> None:
+    inspector = inspect(None)
+    inspector.look("Sign in to Concord")
+    inspector.page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(inspector.page.get_by_text("This field is required").first).to_be_visible()
+    inspector.look("Sign in to Concord")
+    inspector.visit("/auth/password/reset/", "Password Reset")
+    inspector.visit("/auth/password/reset/done/", "Password Reset")
+    inspector.visit("/auth/signup/", "People are added by their account")
+    inspector.visit("/nowhere/", "There is nothing here")
+    assert inspector.problems == []
+
+
+def test_pages_of_an_account_and_their_dialogs(
+    inspect: Callable[[User | None], Inspector], owner: User, account: Account
+) -> None:
+    inspector, base = inspect(owner), f"/settings/{account.number}/integrations/"
+    inspector.look("Integrations")
+    inspector.page.get_by_role("link", name="Deactivate").click()
+    inspector.look("Contact your partner to deactivate")
+    inspector.visit(f"{base}activate/rest-api/", "Activate REST API")
+    license_ = License.objects.for_account(account).get()
+    requests.ask_to_deactivate(license=license_, reason="Too dear.", by=SYSTEM)
+    inspector.visit(base, "Integrations")
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.page.get_by_text("1 revoked").click()
+    inspector.look("Configurations")
+    inspector.page.get_by_role("link", name="Revoke").click()
+    inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    inspector.look("Revoke the authentication of The shop with a name that goes on for quite some time")
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.page.get_by_role("link", name="New authentication").click()
+    inspector.look("New authentication")
+    inspector.page.get_by_role("radio", name="erpCustomerId").check()
+    inspector.page.get_by_role("button", name="OK").click()
+    expect(inspector.page.get_by_text("Say what your system calls it")).to_be_visible()
+    inspector.look("New authentication")
+    inspector.page.get_by_label("What is the name of the unique data").fill("Debtor")
+    inspector.page.get_by_label("Which system are you connecting?").select_option(label="AFAS")
+    inspector.page.get_by_role("button", name="OK").click()
+    inspector.look("Key and secret of AFAS")
+    inspector.page.reload()
+    inspector.look("This was already issued")
+    assert inspector.problems == []
+
+
+def test_pages_before_anything_is_bought(inspect: Callable[[User | None], Inspector], owner: User) -> None:
+    account = AccountFactory.create(owner=owner)
+    members.add_member(account=AccountFactory.create(), user=owner, role=Role.VIEWER, by=SYSTEM)
+    inspector, base = inspect(owner), f"/settings/{account.number}/integrations/"
+    inspector.look("Choose an account")
+    inspector.visit(base, "Integrations")
+    inspector.page.get_by_role("link", name="Activate REST API").focus()
+    inspector.page.keyboard.press("Enter")
+    inspector.look("Activate REST API")
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.visit(f"{base}activate/rest-api/", "Activate REST API")
+    inspector.page.get_by_role("button", name="Buy the license").click()
+    inspector.look("Integrations")
+    inspector.visit(f"{base}configurations/", "Configurations")
+    assert inspector.problems == []
+
+
+def test_pages_about_the_person(inspect: Callable[[User | None], Inspector]) -> None:
+    stranger = UserFactory.create()
+    inspector = inspect(stranger)
+    inspector.look("No account yet")
+    inspector.page.get_by_text(stranger.get_short_name()).first.click()
+    inspector.look("No account yet")
+    inspector.visit("/auth/reauthenticate/", "Confirm Access")
+    inspector.visit("/auth/2fa/", "Two-Factor Authentication")
+    inspector.visit("/auth/2fa/totp/activate/", "Activate Authenticator App")
+    inspector.visit("/auth/2fa/webauthn/add/", "Add Security Key")
+    TOTP.activate(stranger, generate_totp_secret())
+    RecoveryCodes.activate(stranger)
+    inspector.visit("/auth/2fa/", "Two-Factor Authentication")
+    inspector.visit("/auth/2fa/totp/deactivate/", "Deactivate Authenticator App")
+    inspector.visit("/auth/2fa/webauthn/", "Security Keys")
+    inspector.visit("/auth/2fa/recovery-codes/", "Recovery Codes")
+    inspector.visit("/auth/2fa/recovery-codes/generate/", "Recovery Codes")
+    inspector.visit("/auth/sessions/", "Sessions")
+    inspector.visit("/auth/password/change/", "Change Password")
+    inspector.visit("/auth/logout/", "Sign Out")
+    assert inspector.problems == []
