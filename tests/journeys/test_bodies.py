@@ -89,6 +89,11 @@ def test_a_length_that_lies_writes_nothing(live_api: LiveApi, system: System, fr
     assert not Contact.objects.for_account(system.issued.authentication.account).exists()
 
 
-def test_who_is_not_signed_in_is_told_before_the_body_is_read(live_api: LiveApi, system: System) -> None:
-    answer = live_api.send("POST", TARGET, chunks(BODY, 7), headers(system) | {"Authorization": "Token x:y"})
-    assert (answer.status, answer.json()["code"]) == (401, "invalid_credentials")
+def test_who_is_refused_is_told_so_however_much_they_are_sending(live_api: LiveApi, system: System) -> None:
+    wrong = headers(system) | {"Authorization": "Token x:y"}
+    body = BODY + b" " * 3_000_000
+    for _ in range(5):
+        for sent in (BODY, chunks(BODY, 7), body, chunks(body, 50_000)):
+            answer = live_api.send("POST", TARGET, sent, wrong)
+            assert (answer.status, answer.json()["code"]) == (401, "invalid_credentials")
+    assert live_api.send("POST", TARGET, body, headers(system) | {"Content-Type": "text/csv"}).status == 415
