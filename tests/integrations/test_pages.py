@@ -1,0 +1,425 @@
+"""The pages under Integrations: what they show to whom, and what they refuse."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from accounts.actor import SYSTEM
+from accounts.models import Account, Role, User
+from accounts.services import members
+from contacts.models import IdField
+from integrations.models import Authentication, Integration, License, Price, Request
+from integrations.services import authentications, licenses, requests
+from tests.conftest import Cast, SignIn
+from tests.factories import (
+    PASSWORD,
+    AccountFactory,
+    authentication_for,
+    default_id_field,
+    id_field,
+    license_for,
+    rest_api,
+)
+
+pytestmark = pytest.mark.django_db
+
+SECRET = re.compile(r"cs_[0-9A-Za-z]{46}")
+HTMX = {"HX-Request": "true"}
+NUMBER = re.compile(r'name="number" value="([^"]+)"')
+NOON = datetime(2026, 3, 10, 11, 0, tzinfo=UTC)
+"""In Amsterdam, where the accounts are, it is twelve."""
+
+
+def path(name: str, account: Account, **more: Any) -> str:
+    return reverse(f"integrations-{name}", kwargs={"account_number": account.number, **more})
+
+
+def overview(client: Client, account: Account) -> str:
+    """The overview's text, without its tags."""
+    page = client.get(path("overview", account)).text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def actions(page: str) -> set[str]:
+    """What the links and buttons of a page lead to, among what may be done here."""
+    return set(re.findall(r"/(activate|deactivate|new|revoke)/", page))
+
+
+@pytest.fixture
+def recent() -> Callable[[User], Client]:
+    """Signs a person in with their password, just now."""
+
+    def recent(user: User) -> Client:
+        client = Client()
+        client.post("/auth/login/", {"login": user.email, "password": PASSWORD})
+        return client
+
+    return recent
+
+
+@pytest.fixture
+def owner(cast: Cast, recent: Callable[[User], Client]) -> Client:
+    rest_api()
+    return recent(cast.owner)
+
+
+class TestWhoSeesWhat:
+    @pytest.mark.parametrize("who", ["owner", "admin"])
+    def test_those_who_manage_find_every_action(self, who: str, cast: Cast, sign_in: SignIn) -> None:
+        rest_api()
+        client = sign_in(getattr(cast, who))
+        assert actions(client.get(path("overview", cast.account)).text) == {"activate"}
+        authentication_for(cast.account)
+        assert actions(client.get(path("overview", cast.account)).text) == {"deactivate"}
+        assert actions(client.get(path("configurations", cast.account)).text) == {"new", "revoke"}
+
+    def test_a_viewer_sees_all_and_is_offered_nothing(self, cast: Cast, sign_in: SignIn) -> None:
+        rest_api()
+        client = sign_in(cast.viewer)
+        assert "Not active" in overview(client, cast.account)
+        assert actions(client.get(path("overview", cast.account)).text) == set()
+        assert actions(client.get(path("configurations", cast.account)).text) == set()
+        issued = authentication_for(cast.account)
+        page = client.get(path("configurations", cast.account)).text
+        assert issued.authentication.key in page
+        assert actions(page) == set()
+        assert actions(client.get(path("overview", cast.account)).text) == set()
+
+    def test_a_viewer_who_posts_all_the_same_changes_nothing(self, cast: Cast, recent: Any) -> None:
+        rest_api()
+        client = recent(cast.viewer)
+        assert client.post(path("activate", cast.account, code="rest-api")).status_code == 403
+        assert not License.objects.for_account(cast.account).exists()
+        row = authentication_for(cast.account).authentication
+        page = client.post(path("authentication-revoke", cast.account, pk=row.pk), {"name": "Shop"})
+        assert page.status_code == 403
+        row.refresh_from_db()
+        assert row.revoked_at is None
+
+    @pytest.mark.parametrize("others", [0, 1])
+    def test_the_switcher_is_there_for_who_has_several_accounts(self, others: int, cast: Cast, sign_in: Any) -> None:
+        for _ in range(others):
+            members.add_member(account=AccountFactory.create(), user=cast.owner, role=Role.VIEWER, by=SYSTEM)
+        page = sign_in(cast.owner).get(path("overview", cast.account)).text
+        assert ("switch to another account" in page) is bool(others)
+
+
+class TestOverview:
+    def test_a_license_is_followed_from_its_purchase_to_its_end(self, cast: Cast, owner: Client) -> None:
+        with time_machine.travel(NOON, tick=False):
+            assert "Not active" in overview(owner, cast.account)
+            license_ = license_for(cast.account)
+            assert "Active since 10 Mar 2026" in overview(owner, cast.account)
+            licenses.cancel(license=license_, at_period_end=True, reason="No longer used.", by=SYSTEM)
+            page = overview(owner, cast.account)
+            assert "Ends on" in page
+            assert "“No longer used.”" in page
+        with time_machine.travel(NOON + timedelta(days=40), tick=False):
+            license_.refresh_from_db()
+            page = overview(owner, cast.account)
+            assert "Cancelled" in page
+            assert "Activate" in page
+
+    def test_days_are_those_of_the_account(self, cast: Cast, owner: Client) -> None:
+        with time_machine.travel(datetime(2026, 3, 10, 23, 30, tzinfo=UTC), tick=False):
+            license_for(cast.account)
+            assert "Active since 11 Mar 2026" in overview(owner, cast.account)
+
+    def test_a_suspended_license_can_not_be_bought_again(self, cast: Cast, owner: Client) -> None:
+        license_ = license_for(cast.account)
+        license_.suspended_at, license_.suspended_by = license_.active_from, "operator"
+        license_.save()
+        assert "Suspended" in overview(owner, cast.account)
+        assert "activate" not in actions(owner.get(path("overview", cast.account)).text)
+
+    def test_what_is_announced_has_no_price_and_no_button(self, cast: Cast, owner: Client) -> None:
+        Integration.objects.create(code="files", name="File exchange", description="Contacts as files.", position=9)
+        page = owner.get(path("overview", cast.account)).text
+        assert "Announced" in page
+        assert path("activate", cast.account, code="files") not in page
+
+    def test_without_a_price_in_the_accounts_currency_it_says_so(self, cast: Cast, owner: Client) -> None:
+        Price.objects.filter(currency=cast.account.currency).delete()
+        assert "No price in EUR" in overview(owner, cast.account)
+        response = owner.get(path("activate", cast.account, code="rest-api"))
+        assert response.status_code == 409
+        assert "has no price in EUR" in response.text
+
+    def test_what_became_of_a_request_is_told(self, cast: Cast, owner: Client) -> None:
+        with time_machine.travel(NOON, tick=False):
+            request = requests.ask_to_deactivate(license=license_for(cast.account), reason="Too dear.", by=SYSTEM)
+            page = overview(owner, cast.account)
+            assert f"with {cast.partner.name} since 10 March 2026" in page
+            assert "Deactivate" not in page
+            requests.decide(request=request, approve=False, answer="Call us <first>.", by=SYSTEM)
+        page = owner.get(path("overview", cast.account)).text
+        assert "“Call us &lt;first&gt;.”" in page
+        assert "deactivate" in actions(page)
+
+
+class TestDialogs:
+    """Every dialog is a page; htmx gets the part that goes into the dialog."""
+
+    def dialogs(self, account: Account) -> Mapping[str, str]:
+        """The path of each, and a sentence that is in it."""
+        row = authentication_for(account).authentication
+        license_ = License.objects.for_account(account).get()
+        id_field(account)
+        return {
+            path("deactivate", account, pk=license_.pk): "Contact your partner to deactivate",
+            path("authentication-new", account): "Which field does it link to?",
+            path("authentication-revoke", account, pk=row.pk): "Type Shop to confirm",
+        }
+
+    def test_by_itself_and_as_part_of_a_page(self, cast: Cast, owner: Client) -> None:
+        dialogs = {path("activate", cast.account, code="rest-api"): "Charged today"}
+        for each, sentence in dialogs.items():
+            self.check(owner, each, sentence)
+        for each, sentence in self.dialogs(cast.account).items():
+            self.check(owner, each, sentence)
+
+    def check(self, client: Client, dialog: str, sentence: str) -> None:
+        whole, part = client.get(dialog), client.get(dialog, headers=HTMX)
+        assert whole.status_code == part.status_code == 200
+        assert sentence in whole.text
+        assert sentence in part.text
+        assert "<html" in whole.text
+        assert "<html" not in part.text
+        assert part.text.count('id="dialog-title"') == 1
+        # One address, two answers: no cache may hand out the one for the other
+        assert "HX-Request" in part["Vary"]
+        assert "HX-Request" in whole["Vary"]
+
+    def test_a_recent_sign_in_is_asked_for_before_the_questions(
+        self, cast: Cast, owner: Client, sign_in: SignIn
+    ) -> None:
+        license_for(cast.account)
+        stale, dialog = sign_in(cast.owner), path("authentication-new", cast.account)
+        asked = f"{reverse('account_reauthenticate')}?next={dialog.replace('/', '%2F')}"
+        assert stale.get(dialog)["Location"] == asked
+        part = stale.get(dialog, headers=HTMX)
+        assert (part.status_code, part["HX-Redirect"], part.content) == (200, asked, b"")
+        assert stale.post(dialog, answers(owner, cast.account))["Location"] == asked
+        assert not Authentication.objects.for_account(cast.account).exists()
+        stale.post(asked, {"password": PASSWORD})
+        assert stale.get(dialog).status_code == 200
+
+    def test_the_recent_sign_in_ages(self, cast: Cast, owner: Client) -> None:
+        license_for(cast.account)
+        age = timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+        with time_machine.travel(datetime.now(UTC) + age - timedelta(minutes=1)):
+            assert owner.get(path("authentication-new", cast.account)).status_code == 200
+        with time_machine.travel(datetime.now(UTC) + age + timedelta(minutes=1)):
+            assert owner.get(path("authentication-new", cast.account)).status_code == 302
+
+
+class TestBuying:
+    def test_a_second_purchase_is_refused_with_a_reason(self, cast: Cast, owner: Client) -> None:
+        address = path("activate", cast.account, code="rest-api")
+        assert "is activated" in owner.post(address, follow=True).text
+        assert "has a license already" in owner.post(address, follow=True).text
+        assert License.objects.for_account(cast.account).count() == 1
+
+    def test_an_integration_that_does_not_exist_is_not_found(self, cast: Cast, owner: Client) -> None:
+        assert owner.post(path("activate", cast.account, code="nothing")).status_code == 404
+
+    def test_a_request_needs_a_reason(self, cast: Cast, owner: Client) -> None:
+        address = path("deactivate", cast.account, pk=license_for(cast.account).pk)
+        response = owner.post(address, {"reason": "  "})
+        assert response.status_code == 422
+        assert "Say why" in error_of("reason", response.text)
+        assert not Request.objects.for_account(cast.account).exists()
+
+    def test_a_second_request_is_refused_with_a_reason(self, cast: Cast, owner: Client) -> None:
+        address = path("deactivate", cast.account, pk=license_for(cast.account).pk)
+        assert f"with {cast.partner.name}" in owner.post(address, {"reason": "Too dear."}, follow=True).text
+        response = owner.post(address, {"reason": "Too dear."})
+        assert response.status_code == 422
+        assert "has this request already" in response.text
+        assert Request.objects.for_account(cast.account).count() == 1
+
+
+def error_of(name: str, page: str) -> str:
+    """The error that stands at a form's field, as a screen reader finds it; empty when there is none."""
+    found = re.search(
+        rf'id="(?:error_\d+_id_{name}|id_{name}_error|id_field-errors|{name}-error)"[^>]*>(.*?)</', page, re.DOTALL
+    )
+    return found[1] if found else ""
+
+
+def answers(client: Client, account: Account, **changed: Any) -> dict[str, Any]:
+    """The form as it was given to this person, filled in for the default id field."""
+    found = NUMBER.search(client.get(path("authentication-new", account)).text)
+    assert found
+    return {
+        "number": found[1],
+        "unique_data": "Customer number",
+        "kind": "afas",
+        "system_name": "",
+        "id_field": default_id_field(account).pk,
+        **changed,
+    }
+
+
+class TestIssuing:
+    @pytest.fixture(autouse=True)
+    def _license(self, cast: Cast, owner: Client) -> None:
+        license_for(cast.account)
+
+    def issue(self, client: Client, account: Account, **changed: Any) -> Any:
+        return client.post(path("authentication-new", account), answers(client, account, **changed))
+
+    def test_the_answer_to_the_post_shows_the_secret_and_is_kept_by_nobody(self, cast: Cast, owner: Client) -> None:
+        response = self.issue(owner, cast.account)
+        assert response.status_code == 200
+        assert response["Cache-Control"] == "no-store"
+        assert len(set(SECRET.findall(response.text))) == 1
+        assert Authentication.objects.for_account(cast.account).get().key in response.text
+        assert not SECRET.search(str(dict(owner.session)))
+        assert not SECRET.search(owner.get(path("configurations", cast.account)).text)
+
+    @pytest.mark.parametrize(
+        ("changed", "field", "error"),
+        [
+            ({"unique_data": " "}, "unique_data", "Say what your system calls it"),
+            ({"unique_data": "x" * 101}, "unique_data", "at most 100"),
+            ({"kind": ""}, "kind", "Choose a system"),
+            ({"kind": "other"}, "system_name", "Give the system a name"),
+            ({"kind": "other", "system_name": "x" * 101}, "system_name", "at most 100"),
+            ({"id_field": ""}, "id_field", "Choose the id field"),
+            ({"id_field": "x"}, "id_field", "not one of the available choices"),
+        ],
+    )
+    def test_errors_stand_at_their_field(
+        self, changed: Mapping[str, Any], field: str, error: str, cast: Cast, owner: Client
+    ) -> None:
+        response = self.issue(owner, cast.account, **changed)
+        assert response.status_code == 422
+        assert error in error_of(field, response.text)
+        assert not Authentication.objects.for_account(cast.account).exists()
+        assert not SECRET.search(response.text)
+
+    def test_a_form_is_good_for_one_authentication(self, cast: Cast, owner: Client) -> None:
+        values = answers(owner, cast.account)
+        address = path("authentication-new", cast.account)
+        assert SECRET.search(owner.post(address, values).text)
+        again = owner.post(address, values)
+        assert again.status_code == 409
+        assert "This was already issued" in again.text
+        assert not SECRET.search(again.text)
+        other = owner.post(address, values | {"id_field": id_field(cast.account).pk})
+        assert other.status_code == 409
+        assert Authentication.objects.for_account(cast.account).count() == 1
+
+    @pytest.mark.parametrize("number", ["", "x", "0199c0de-0000-7000-8000-000000000000"])
+    def test_a_number_that_was_not_given_out_is_refused(self, number: str, cast: Cast, owner: Client) -> None:
+        response = self.issue(owner, cast.account, number=number)
+        assert response.status_code == 422
+        assert not Authentication.objects.for_account(cast.account).exists()
+
+    def test_the_form_of_another_account_is_refused(self, cast: Cast, owner: Client, recent: Any) -> None:
+        license_for(cast.other_account)
+        foreign = answers(recent(cast.outsider), cast.other_account)["number"]
+        response = self.issue(owner, cast.account, number=foreign)
+        assert response.status_code == 422
+        assert "Open it again" in response.text
+        assert not Authentication.objects.for_account(cast.account).exists()
+
+    def test_an_id_field_of_another_account_is_no_choice(self, cast: Cast, owner: Client) -> None:
+        foreign = default_id_field(cast.other_account)
+        response = self.issue(owner, cast.account, id_field=foreign.pk)
+        assert response.status_code == 422
+        assert "not one of the available choices" in error_of("id_field", response.text)
+        foreign.refresh_from_db()
+        assert foreign.source_system is None
+
+    def test_a_taken_id_field_can_not_be_chosen(self, cast: Cast, owner: Client) -> None:
+        id_field(cast.account)
+        authentication_for(cast.account, system="Till")
+        page = owner.get(path("authentication-new", cast.account)).text
+        assert "In use by Till" in page
+        response = self.issue(owner, cast.account)
+        assert response.status_code == 422
+        assert Authentication.objects.for_account(cast.account).count() == 1
+
+    def test_a_used_id_field_keeps_its_system_whatever_is_answered(self, cast: Cast, owner: Client) -> None:
+        first = authentication_for(cast.account, system="Till").authentication
+        authentications.revoke(authentication=first, by=SYSTEM)
+        response = self.issue(owner, cast.account, unique_data="Something else", kind="afas", system_name="AFAS")
+        assert SECRET.search(response.text)
+        field = IdField.objects.for_account(cast.account).select_related("source_system").get()
+        assert (str(field.source_system), field.unique_data) == ("Till", "Customer number")
+
+    def test_read_only_is_asked_for_under_more(self, cast: Cast, owner: Client) -> None:
+        page = self.issue(owner, cast.account, read_only="on").text
+        assert Authentication.objects.for_account(cast.account).get().read_only
+        assert "curl -X POST" not in page
+
+    def test_without_a_license_nothing_is_issued(self, cast: Cast, owner: Client) -> None:
+        values = answers(owner, cast.account)
+        license_ = License.objects.for_account(cast.account).get()
+        licenses.cancel(license=license_, at_period_end=False, reason="No longer used.", by=SYSTEM)
+        address = path("authentication-new", cast.account)
+        assert owner.get(address)["Location"] == path("configurations", cast.account)
+        response = owner.post(address, values)
+        assert response.status_code == 422
+        assert "Activate REST API first" in response.text
+        assert "is not active" in owner.get(path("configurations", cast.account)).text
+
+    def test_names_are_shown_as_they_were_typed(self, cast: Cast, owner: Client) -> None:
+        name = """<b>"O'Neil" & 'sons'</b>"""
+        response = self.issue(owner, cast.account, kind="other", system_name=name)
+        assert "<b>" not in response.text
+        page = owner.get(path("configurations", cast.account)).text
+        assert "&lt;b&gt;&quot;O&#x27;Neil&quot; &amp; &#x27;sons&#x27;&lt;/b&gt;" in page
+
+
+class TestConfigurations:
+    def test_use_is_told_with_time_and_address(self, cast: Cast, owner: Client) -> None:
+        row = authentication_for(cast.account, system="Till").authentication
+        page = owner.get(path("configurations", cast.account)).text
+        assert "Never" in page
+        row.last_used_at, row.last_used_ip = NOON, "192.0.2.7"
+        row.save()
+        page = owner.get(path("configurations", cast.account)).text
+        assert "10 Mar 2026, 12:00" in page
+        assert "from 192.0.2.7" in page
+
+    def test_revoking_asks_for_the_systems_name(self, cast: Cast, owner: Client) -> None:
+        row = authentication_for(cast.account, system="Till").authentication
+        address = path("authentication-revoke", cast.account, pk=row.pk)
+        response = owner.post(address, {"name": "Shop"})
+        assert response.status_code == 422
+        assert "Type Till" in error_of("name", response.text)
+        row.refresh_from_db()
+        assert row.revoked_at is None
+        with time_machine.travel(datetime.now(UTC) + timedelta(seconds=5)):
+            page = owner.post(address, {"name": "Till"}, follow=True).text
+        assert "is revoked" in page
+        assert f"by {cast.owner.email}" in page
+        assert "1 revoked" in re.sub(r"\s+", " ", page)
+        assert "It was revoked already" in owner.get(address).text
+
+    def test_an_empty_list_says_what_it_is_for(self, cast: Cast, owner: Client) -> None:
+        license_for(cast.account)
+        assert "No system is connected yet" in owner.get(path("configurations", cast.account)).text
+
+
+def test_another_accounts_rows_are_not_found(cast: Cast, owner: Client) -> None:
+    theirs = authentication_for(cast.other_account).authentication
+    license_ = License.objects.for_account(cast.other_account).get()
+    for address in (
+        path("authentication-revoke", cast.account, pk=theirs.pk),
+        path("deactivate", cast.account, pk=license_.pk),
+    ):
+        assert owner.get(address).status_code == 404
+        assert owner.post(address, {"name": "Shop", "reason": "Theirs."}).status_code == 404
+    theirs.refresh_from_db()
+    assert theirs.revoked_at is None
