@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.admin import TabularInline, display, register
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 
 from accounts.admin_site import site
@@ -60,6 +61,9 @@ class AccountAdmin(PartnerScopedAdmin):
 @register(AuditEvent, site=site)
 class AuditEventAdmin(PartnerScopedAdmin):
     audit_noun = "-"  # events about events there are none
+    annotations: ClassVar[dict[str, Any]] = {
+        "account_name": Subquery(Account.objects.filter(pk=OuterRef("account_id")).values("name")[:1])
+    }
     list_display = ("happened", "account", "action", "object_label", "actor", "address")
     list_filter = (OwnAccountFilter,)
     search_fields = ("action", "object_label", "actor", "request_id")
@@ -74,10 +78,8 @@ class AuditEventAdmin(PartnerScopedAdmin):
         return f"{event.at:%d %b %Y %H:%M:%S}"
 
     @display(description="account")
-    def account(self, event: AuditEvent) -> str | None:
-        if event.account_id is None:
-            return None
-        return Account.objects.filter(pk=event.account_id).values_list("name", flat=True).first()
+    def account(self, event: Any) -> str:
+        return event.account_name or "-"
 
 
 class UserForm(RefusableForm):

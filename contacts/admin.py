@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.admin import display, register
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -69,7 +69,16 @@ class ContactAdmin(PartnerScopedAdmin):
     """The list names contacts by id alone: what is read of them is one contact's page, and that leaves a trace."""
 
     audit_noun = "contact"
-    list_display = ("id", "account", "external_ids", "updated")
+    annotations: ClassVar[dict[str, Any]] = {
+        "id_count": Subquery(
+            ExternalId.all_accounts.filter(account=OuterRef("account"), contact=OuterRef("pk"))
+            .order_by()
+            .values("contact")
+            .annotate(count=Count("pk"))
+            .values("count")
+        )
+    }
+    list_display = ("id", "account", "id_count", "updated")
     list_filter = (OwnAccountFilter,)
     list_select_related = ("account",)
     search_fields = ("id",)
@@ -89,6 +98,11 @@ class ContactAdmin(PartnerScopedAdmin):
         with suppress(ValueError):
             found |= Q(pk=UUID(term))
         return queryset.filter(found), False
+
+    @display(description="external ids", empty_value="0")
+    def id_count(self, contact: Any) -> int | None:
+        count: int | None = contact.id_count
+        return count
 
     @display(description="external ids")
     def external_ids(self, contact: Contact) -> str:

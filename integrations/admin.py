@@ -1,10 +1,11 @@
 """The admin of who may connect: licenses to cancel, authentications to revoke, requests to decide; the catalogue."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.admin import SimpleListFilter, TabularInline, display, register
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -258,7 +259,7 @@ class RequestAdmin(PartnerScopedAdmin):
     def decided(self, request: Request) -> str:
         return moment(request.decided_at, request.account.zone, request.decided_by)
 
-    @display(description="", empty_value="")
+    @display(description="action", empty_value="")
     def decide(self, request: Request) -> str | None:
         if request.status != Request.Status.OPEN:
             return None
@@ -270,11 +271,23 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Price
         fields = ("currency", "amount")
+        # Django's rows of a table have no labels
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            "currency": AdminTextInputWidget({"aria-label": "Currency"}),
+            "amount": forms.NumberInput({"aria-label": "Amount"}),
+        }
+
+
+class PriceFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    @classmethod
+    def get_deletion_widget(cls) -> Any:
+        return forms.CheckboxInput({"aria-label": "Delete this price"})
 
 
 class PriceInline(TabularInline):  # type: ignore[type-arg]
     model = Price
     form = PriceForm
+    formset = PriceFormSet
     extra = 0
 
 

@@ -17,6 +17,7 @@ from accounts.admin_site import site
 from accounts.models import Account, AuditEvent
 from accounts.tenancy.admin import PartnerScopedAdmin, own_rows
 from accounts.tenancy.models import AccountOwned
+from contacts.models import IdField
 from integrations.models import Integration
 from tests.architecture.code import settle
 from tests.architecture.routes import Route, routes
@@ -327,3 +328,19 @@ def test_no_page_of_one_account_names_the_other(
             read += 1
             assert not {each for each in secret if each in response.content.decode()}, route
     assert read >= (30 if who == "agent" else 2)
+
+
+def test_no_answer_to_one_accounts_key_tells_of_the_other(cast: Cast, rows: Rows, other_rows: Rows) -> None:
+    """Both accounts have an external id 1 in an id field of the same name, each with a contact of its own."""
+    IdField.objects.for_account(cast.other_account).create(name="theirsAlone", label="Theirs", created_by="test")
+    secret = {
+        *(str(cast.other_account.number), cast.other_account.name, "theirsAlone", str(other_rows.contact.pk)),
+        *(other_rows.contact.values["email"], other_rows.issued.authentication.key),
+    }
+    key = rows.issued
+    client = Client(headers={"authorization": f"Token {key.authentication.key}:{key.secret}"})
+    paths = {address(route, cast, rows) for route in ours() if (route.name, "GET") in CALLS}
+    answers = {path: client.get(path).content.decode() for path in [*paths, "/api/v1/contacts/1"]}
+    assert rows.contact.values["email"] in answers["/api/v1/contacts/1"]
+    for path, answer in answers.items():
+        assert not {each for each in secret if each in answer}, path
