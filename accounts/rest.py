@@ -3,6 +3,7 @@
 These classes are named in settings.REST_FRAMEWORK, so this module must not import views.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -132,7 +133,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), PROBLEM
     response = problem_response(_refusal(exc))
     if wait := getattr(exc, "wait", None):
-        response["Retry-After"] = str(int(wait) + 1)
+        response["Retry-After"] = str(wait)
     return response
 
 
@@ -162,8 +163,10 @@ class ProblemMiddleware:
         inside = request.path == API or request.path.startswith(f"{API}/")
         if response.status_code < 400 or not inside or response.get("Content-Type") == PROBLEM:
             return response
-        error = _plain(response.status_code)
-        return JsonResponse(problem(error), status=error.status, content_type=PROBLEM)
+        # The headers that others have set by now stay.
+        response.content = json.dumps(problem(_plain(response.status_code)))
+        response["Content-Type"], response["Content-Length"] = PROBLEM, str(len(response.content))
+        return response
 
 
 DJANGO_REFUSALS: dict[type[Exception], int] = {

@@ -204,7 +204,7 @@ COMPONENTS: dict[str, Schema] = {
 PROBLEMS = {
     400: ("malformed_json", "bad_request"),
     401: ("invalid_credentials", "authentication_revoked"),
-    403: ("account_suspended", "license_inactive"),
+    403: ("account_suspended", "license_inactive", "read_only", "id_field_not_yours"),
     404: ("contact_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
