@@ -178,10 +178,6 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
         kwargs["queryset"] = self._choices(db_field, request, kwargs.get("queryset"))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["queryset"] = self._choices(db_field, request, kwargs.get("queryset"))
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
-
     def _choices(self, db_field: Any, request: HttpRequest, rows: QuerySet[Any] | None) -> QuerySet[Any]:
         related = db_field.remote_field.model
         return own_rows(request.user, related._default_manager.all() if rows is None else rows)

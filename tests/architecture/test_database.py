@@ -49,3 +49,19 @@ def test_the_composite_keys_are_there_where_the_database_can_have_them() -> None
             found |= connection.introspection.get_constraints(cursor, operation.table).keys()
     named = {operation.constraint for operation in kept()}
     assert named & found == (named if connection.vendor == "postgresql" else set())
+
+
+@pytest.mark.django_db
+def test_keeping_rows_in_their_account_can_be_taken_back() -> None:
+    def there(operation: KeepInAccount) -> bool:
+        with connection.cursor() as cursor:
+            return operation.constraint in connection.introspection.get_constraints(cursor, operation.table)
+
+    [operation] = [each for each in kept() if each.table == "integrations_request"]
+    editor = connection.schema_editor()
+    before = there(operation)
+    operation.database_backwards("integrations", editor, None, None)
+    assert not there(operation)
+    operation.database_forwards("integrations", editor, None, None)
+    assert there(operation) is before
+    assert operation.describe() == "Keep integrations_request.license_id in its account"

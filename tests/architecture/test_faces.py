@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer, ModelSerializer
 from rest_framework.views import APIView
 
 from accounts.admin_site import site
-from accounts.models import Account, AuditEvent
+from accounts.models import Account, AuditEvent, User
 from accounts.tenancy.admin import ConcordAdmin, OperatorAdmin, PartnerScopedAdmin
 from accounts.tenancy.api import AccountAPIView
 from accounts.tenancy.forms import AccountFormMixin
@@ -77,6 +77,7 @@ def dotted(found: type) -> str:
 def admin_faults(admin: Any) -> list[str]:
     """What is wrong with an admin page: its base, or something that shows what it must not."""
     found = []
+    shown = {*flatten_fieldsets(admin.fieldsets or [(None, {"fields": admin.fields or ()})]), *admin.list_display}
     if not isinstance(admin, PartnerScopedAdmin | OperatorAdmin):
         found.append("extends neither PartnerScopedAdmin nor OperatorAdmin")
     if isinstance(admin, PartnerScopedAdmin) and not issubclass(admin.model, AccountOwned | Account | AuditEvent):
@@ -85,9 +86,10 @@ def admin_faults(admin: Any) -> list[str]:
         found.append("does not name its fields and columns")
     if not _plain_filters(admin):
         found.append("has a filter that names related rows")
+    if shown & {field.name for field in admin.model._meta.many_to_many}:
+        found.append("chooses many rows, among all there are")
     if admin.actions is not None or admin.list_editable:
         found.append("has actions on many rows")
-    shown = {*flatten_fieldsets(admin.fieldsets or [(None, {"fields": admin.fields or ()})]), *admin.list_display}
     if secret := {"password", "secret_digest", "pepper", "data", "session_key", "values", "provenance"} & shown:
         found.append(f"shows {secret}")
     overridden = {"get_queryset", "has_view_permission", "lookup_allowed", "history_view"}
@@ -182,6 +184,9 @@ def test_a_planted_override_is_found() -> None:
 
 
 def test_planted_admins_are_found() -> None:
+    class Many(OperatorAdmin):
+        fields = ("email", "groups", "password")
+
     class Bare(ModelAdmin):  # type: ignore[type-arg]
         pass
 
@@ -195,5 +200,6 @@ def test_planted_admins_are_found() -> None:
             return self.model.all_accounts.all()
 
     assert len(admin_faults(Bare(IdField, site))) == 3
+    assert len(admin_faults(Many(User, site))) == 3
     assert len(admin_faults(Leaky(Contact, site))) == 4
     assert issubclass(PartnerScopedAdmin, ConcordAdmin)
