@@ -56,7 +56,10 @@ class NewAuthenticationForm(AccountForm):
         widget=forms.TextInput(attrs={"placeholder": "Customer number"}),
     )
     kind = forms.ChoiceField(
-        label="Which system are you connecting?", choices=[("", "Choose a system"), *KIND_CHOICES], required=False
+        label="Which system are you connecting?",
+        choices=[("", "Choose a system"), *KIND_CHOICES],
+        required=False,
+        widget=forms.Select(attrs={"data-find": "Type to find a system"}),
     )
     system_name = forms.CharField(
         label="Name of the system",

@@ -163,3 +163,21 @@ def test_an_id_field_that_was_used_before_answers_two_questions(visit: Visit, ow
     expect(plain.get_by_role("heading", name="Key and secret of Shop")).to_be_visible()
     assert SECRET.fullmatch(plain.locator("#secret").inner_text())
     expect(plain.get_by_role("button", name="Copy the secret")).to_be_hidden()
+
+
+def test_a_system_is_found_by_typing(visit: Visit, owner: User, account: Account) -> None:
+    page = visit(owner)
+    page.goto(f"/settings/{account.number}/integrations/configurations/new/")
+    finder, systems = page.get_by_label("Type to find a system"), page.get_by_label("Which system are you connecting?")
+    every = systems.locator("option").all_inner_texts()
+    finder.press_sequentially("Net")
+    expect(systems).to_have_value("netsuite")
+    assert systems.locator("option").all_inner_texts() == ["Oracle NetSuite"]
+    finder.press("Enter")
+    expect(page).to_have_url(re.compile("/new/$"))
+    finder.fill("")
+    assert systems.locator("option").all_inner_texts() == every
+    assert len(every) > 20
+    expect(systems).to_have_value("netsuite")
+    finder.fill("no such system")
+    expect(systems).to_have_value("")

@@ -66,6 +66,12 @@ function download(button) {
 function fixByField(form) {
   const parts = { "unique_data": "uniqueData", "kind": "kind", "system_name": "systemName" };
   const chosen = form.querySelector("input[name=id_field]:checked");
+  for (const box of form.querySelectorAll(".find")) {
+    box.disabled = Boolean(chosen && "kind" in chosen.dataset);
+    if (!box.disabled) continue;
+    box.value = "";
+    box.dispatchEvent(new Event("input"));
+  }
   for (const [name, key] of Object.entries(parts)) {
     const field = form.elements[name];
     const fixed = chosen && key in chosen.dataset;
@@ -77,7 +83,34 @@ function fixByField(form) {
   }
 }
 
+// A long list gets a box beside it: typing leaves what matches, and chooses the first of that.
+function addFinder(select) {
+  const parts = [...select.children];
+  const choices = [...select.options].map((option) => ({ option, parent: option.parentElement }));
+  const box = document.createElement("input");
+  Object.assign(box, { type: "search", className: "form-control find", placeholder: select.dataset.find });
+  box.setAttribute("aria-label", select.dataset.find);
+  box.addEventListener("input", () => {
+    const sought = box.value.trim().toLowerCase();
+    const chosen = select.value;
+    const matches = choices.filter(({ option, parent }) => {
+      const fits = option.value ? option.text.toLowerCase().includes(sought) : !sought;
+      if (fits) parent.append(option);
+      else option.remove();
+      return fits;
+    });
+    select.replaceChildren(...parts.filter((part) => (part.tagName === "OPTION" ? !sought : part.childElementCount)));
+    if (sought && matches.length) select.value = matches[0].option.value;
+    else select.value = chosen;
+  });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault();
+  });
+  select.before(box);
+}
+
 function prepare(root) {
+  for (const select of root.querySelectorAll("select[data-find]")) addFinder(select);
   for (const button of root.querySelectorAll("[data-copy]")) {
     button.hidden = false;
     button.addEventListener("click", () => copy(button));
@@ -99,5 +132,10 @@ function prepare(root) {
     });
   }
 }
+
+// Back in the history a page is as it was left, with its form sent.
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent;
+});
 
 prepare(document);
