@@ -69,9 +69,7 @@ def issue(peppers: Mapping[int, bytes]) -> IssuedSecret:
     body = _random(40)
     secret = f"cs_{body}{checksum(body)}"
     number = max(peppers)
-    return IssuedSecret(
-        key=f"ck_{_random(20)}", secret=secret, digest=digest(secret, peppers[number]), pepper=number
-    )
+    return IssuedSecret(key=f"ck_{_random(20)}", secret=secret, digest=digest(secret, peppers[number]), pepper=number)
 
 
 def verify(secret: str, stored: bytes, pepper: int, peppers: Mapping[int, bytes]) -> bool:
