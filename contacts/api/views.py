@@ -1,5 +1,6 @@
 """The calls on contacts."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
@@ -74,12 +75,12 @@ class ContactsView(ContactAPIView):
         return self.write_one(payload.read_upsert(self.body(), self.context))
 
 
-class OneContactView(ContactAPIView):
+class OneContactView(ContactAPIView, ABC):
     """The contact that one of the caller's own ids points at."""
 
+    @abstractmethod
     def own_id(self) -> str:
         """The id of the address. Raises ValidationFailed when it can't be an external id."""
-        raise NotImplementedError
 
     def get(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
