@@ -4,6 +4,7 @@ Nobody deletes anything here. What is written goes through services, whose refus
 audit events are the history that the pages show.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -73,7 +74,7 @@ class RefusableForm(forms.ModelForm):  # type: ignore[type-arg]
         return {field.name for field in self._meta.model._meta.get_fields()}
 
 
-class ActionPage:
+class ActionPage(ABC):
     """A page that does one thing to one row: says what will happen, asks what it needs, calls the service."""
 
     name: ClassVar[str]
@@ -93,17 +94,17 @@ class ActionPage:
         """The form, filled from the request; over an account's rows one that takes `account=`."""
         return self.form_class(posted(request), account=row.account)  # type: ignore[call-arg]
 
+    @abstractmethod
     def explanation(self, row: Any) -> str:
         """What will happen, in a sentence or two."""
-        raise NotImplementedError
 
     def facts(self, row: Any) -> Sequence[tuple[str, object]]:
         """What a person should see while deciding."""
         return ()
 
+    @abstractmethod
     def perform(self, request: HttpRequest, row: Any, answers: Mapping[str, Any]) -> str:
         """Calls the service; returns what to tell the person. Raises DomainError when it is refused."""
-        raise NotImplementedError
 
 
 class OwnAccountFilter(SimpleListFilter):
