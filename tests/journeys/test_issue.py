@@ -148,13 +148,15 @@ def test_an_id_field_that_was_used_before_answers_two_questions(visit: Visit, ow
     expect(page.get_by_role("status")).to_contain_text("revoked")
 
     page.get_by_role("link", name="New authentication").click()
-    dialog.get_by_role("radio", name="externalCustomerId").check()
     unique_data = dialog.get_by_label("What is the name of the unique data")
+    unique_data.fill("Debtor number")
+    dialog.get_by_role("radio", name="externalCustomerId").check()
     expect(unique_data).to_have_value("Customer number")
     expect(unique_data).not_to_be_editable()
     expect(dialog.get_by_label("Name of the system")).to_have_value("Shop")
     dialog.get_by_role("radio", name="webshopCustomerId").check()
     expect(unique_data).to_be_editable()
+    expect(unique_data).to_have_value("Debtor number")
 
     plain = visit(owner, java_script_enabled=False)
     plain.goto(f"{configurations}new/")

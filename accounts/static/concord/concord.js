@@ -67,15 +67,18 @@ function fixByField(form) {
   const parts = { "unique_data": "uniqueData", "kind": "kind", "system_name": "systemName" };
   const chosen = form.querySelector("input[name=id_field]:checked");
   for (const box of form.querySelectorAll(".find")) {
-    box.disabled = Boolean(chosen && "kind" in chosen.dataset);
-    if (!box.disabled) continue;
+    box.hidden = Boolean(chosen && "kind" in chosen.dataset);
+    if (!box.hidden) continue;
     box.value = "";
     box.dispatchEvent(new Event("input"));
   }
   for (const [name, key] of Object.entries(parts)) {
     const field = form.elements[name];
     const fixed = chosen && key in chosen.dataset;
+    const wasFixed = field.classList.contains("fixed");
+    if (fixed && !wasFixed) field.dataset.own = field.value;
     if (fixed) field.value = chosen.dataset[key];
+    else if (wasFixed) field.value = field.dataset.own;
     // Not disabled: what is disabled is not read out, and not sent.
     field.toggleAttribute("readonly", Boolean(fixed));
     field.classList.toggle("fixed", Boolean(fixed));
