@@ -1,7 +1,7 @@
 """The pages under Integrations: what they show to whom, and what they refuse."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,33 +12,25 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.actor import SYSTEM
-from accounts.models import Account, Role, User
+from accounts.models import Account, Role
 from accounts.services import members
-from contacts.models import IdField
 from integrations.models import Authentication, Integration, License, Price, Request
-from integrations.services import authentications, licenses, requests
+from integrations.services import licenses, requests
 from tests.conftest import Cast, SignIn
 from tests.factories import (
     PASSWORD,
     AccountFactory,
     authentication_for,
-    default_id_field,
     id_field,
     license_for,
     rest_api,
 )
+from tests.integrations.pages import HTMX, answers, error_of, path
 
 pytestmark = pytest.mark.django_db
 
-SECRET = re.compile(r"cs_[0-9A-Za-z]{46}")
-HTMX = {"HX-Request": "true"}
-NUMBER = re.compile(r'name="number" value="([^"]+)"')
 NOON = datetime(2026, 3, 10, 11, 0, tzinfo=UTC)
 """In Amsterdam, where the accounts are, it is twelve."""
-
-
-def path(name: str, account: Account, **more: Any) -> str:
-    return reverse(f"integrations-{name}", kwargs={"account_number": account.number, **more})
 
 
 def overview(client: Client, account: Account) -> str:
@@ -50,24 +42,6 @@ def overview(client: Client, account: Account) -> str:
 def actions(page: str) -> set[str]:
     """What the links and buttons of a page lead to, among what may be done here."""
     return set(re.findall(r"/(activate|deactivate|new|revoke)/", page))
-
-
-@pytest.fixture
-def recent() -> Callable[[User], Client]:
-    """Signs a person in with their password, just now."""
-
-    def recent(user: User) -> Client:
-        client = Client()
-        client.post("/auth/login/", {"login": user.email, "password": PASSWORD})
-        return client
-
-    return recent
-
-
-@pytest.fixture
-def owner(cast: Cast, recent: Callable[[User], Client]) -> Client:
-    rest_api()
-    return recent(cast.owner)
 
 
 class TestWhoSeesWhat:
@@ -244,141 +218,6 @@ class TestBuying:
         assert response.status_code == 422
         assert "has this request already" in response.text
         assert Request.objects.for_account(cast.account).count() == 1
-
-
-def error_of(name: str, page: str) -> str:
-    """The error that stands at a form's field, as a screen reader finds it; empty when there is none."""
-    found = re.search(
-        rf'id="(?:error_\d+_id_{name}|id_{name}_error|id_field-errors|{name}-error)"[^>]*>(.*?)</', page, re.DOTALL
-    )
-    return found[1] if found else ""
-
-
-def answers(client: Client, account: Account, **changed: Any) -> dict[str, Any]:
-    """The form as it was given to this person, filled in for the default id field."""
-    found = NUMBER.search(client.get(path("authentication-new", account)).text)
-    assert found
-    return {
-        "number": found[1],
-        "unique_data": "Customer number",
-        "kind": "afas",
-        "system_name": "",
-        "id_field": default_id_field(account).pk,
-        **changed,
-    }
-
-
-class TestIssuing:
-    @pytest.fixture(autouse=True)
-    def _license(self, cast: Cast, owner: Client) -> None:
-        license_for(cast.account)
-
-    def issue(self, client: Client, account: Account, **changed: Any) -> Any:
-        return client.post(path("authentication-new", account), answers(client, account, **changed))
-
-    def test_the_answer_to_the_post_shows_the_secret_and_is_kept_by_nobody(self, cast: Cast, owner: Client) -> None:
-        response = self.issue(owner, cast.account)
-        assert response.status_code == 200
-        assert response["Cache-Control"] == "no-store"
-        assert len(set(SECRET.findall(response.text))) == 1
-        assert Authentication.objects.for_account(cast.account).get().key in response.text
-        assert not SECRET.search(str(dict(owner.session)))
-        assert not SECRET.search(owner.get(path("configurations", cast.account)).text)
-
-    @pytest.mark.parametrize(
-        ("changed", "field", "error"),
-        [
-            ({"unique_data": " "}, "unique_data", "Say what your system calls it"),
-            ({"unique_data": "x" * 101}, "unique_data", "at most 100"),
-            ({"kind": ""}, "kind", "Choose a system"),
-            ({"kind": "other"}, "system_name", "Give the system a name"),
-            ({"kind": "other", "system_name": "x" * 101}, "system_name", "at most 100"),
-            ({"id_field": ""}, "id_field", "Choose the id field"),
-            ({"id_field": "x"}, "id_field", "not one of the available choices"),
-        ],
-    )
-    def test_errors_stand_at_their_field(
-        self, changed: Mapping[str, Any], field: str, error: str, cast: Cast, owner: Client
-    ) -> None:
-        response = self.issue(owner, cast.account, **changed)
-        assert response.status_code == 422
-        assert error in error_of(field, response.text)
-        assert not Authentication.objects.for_account(cast.account).exists()
-        assert not SECRET.search(response.text)
-
-    def test_a_form_is_good_for_one_authentication(self, cast: Cast, owner: Client) -> None:
-        values = answers(owner, cast.account)
-        address = path("authentication-new", cast.account)
-        assert SECRET.search(owner.post(address, values).text)
-        again = owner.post(address, values)
-        assert again.status_code == 409
-        assert "This was already issued" in again.text
-        assert not SECRET.search(again.text)
-        other = owner.post(address, values | {"id_field": id_field(cast.account).pk})
-        assert other.status_code == 409
-        assert Authentication.objects.for_account(cast.account).count() == 1
-
-    @pytest.mark.parametrize("number", ["", "x", "0199c0de-0000-7000-8000-000000000000"])
-    def test_a_number_that_was_not_given_out_is_refused(self, number: str, cast: Cast, owner: Client) -> None:
-        response = self.issue(owner, cast.account, number=number)
-        assert response.status_code == 422
-        assert not Authentication.objects.for_account(cast.account).exists()
-
-    def test_the_form_of_another_account_is_refused(self, cast: Cast, owner: Client, recent: Any) -> None:
-        license_for(cast.other_account)
-        foreign = answers(recent(cast.outsider), cast.other_account)["number"]
-        response = self.issue(owner, cast.account, number=foreign)
-        assert response.status_code == 422
-        assert "Open it again" in response.text
-        assert not Authentication.objects.for_account(cast.account).exists()
-
-    def test_an_id_field_of_another_account_is_no_choice(self, cast: Cast, owner: Client) -> None:
-        foreign = default_id_field(cast.other_account)
-        response = self.issue(owner, cast.account, id_field=foreign.pk)
-        assert response.status_code == 422
-        assert "not one of the available choices" in error_of("id_field", response.text)
-        foreign.refresh_from_db()
-        assert foreign.source_system is None
-
-    def test_a_taken_id_field_can_not_be_chosen(self, cast: Cast, owner: Client) -> None:
-        id_field(cast.account)
-        authentication_for(cast.account, system="Till")
-        page = owner.get(path("authentication-new", cast.account)).text
-        assert "In use by Till" in page
-        response = self.issue(owner, cast.account)
-        assert response.status_code == 422
-        assert Authentication.objects.for_account(cast.account).count() == 1
-
-    def test_a_used_id_field_keeps_its_system_whatever_is_answered(self, cast: Cast, owner: Client) -> None:
-        first = authentication_for(cast.account, system="Till").authentication
-        authentications.revoke(authentication=first, by=SYSTEM)
-        response = self.issue(owner, cast.account, unique_data="Something else", kind="afas", system_name="AFAS")
-        assert SECRET.search(response.text)
-        field = IdField.objects.for_account(cast.account).select_related("source_system").get()
-        assert (str(field.source_system), field.unique_data) == ("Till", "Customer number")
-
-    def test_read_only_is_asked_for_under_more(self, cast: Cast, owner: Client) -> None:
-        page = self.issue(owner, cast.account, read_only="on").text
-        assert Authentication.objects.for_account(cast.account).get().read_only
-        assert "curl -X POST" not in page
-
-    def test_without_a_license_nothing_is_issued(self, cast: Cast, owner: Client) -> None:
-        values = answers(owner, cast.account)
-        license_ = License.objects.for_account(cast.account).get()
-        licenses.cancel(license=license_, at_period_end=False, reason="No longer used.", by=SYSTEM)
-        address = path("authentication-new", cast.account)
-        assert owner.get(address)["Location"] == path("configurations", cast.account)
-        response = owner.post(address, values)
-        assert response.status_code == 422
-        assert "Activate REST API first" in response.text
-        assert "is not active" in owner.get(path("configurations", cast.account)).text
-
-    def test_names_are_shown_as_they_were_typed(self, cast: Cast, owner: Client) -> None:
-        name = """<b>"O'Neil" & 'sons'</b>"""
-        response = self.issue(owner, cast.account, kind="other", system_name=name)
-        assert "<b>" not in response.text
-        page = owner.get(path("configurations", cast.account)).text
-        assert "&lt;b&gt;&quot;O&#x27;Neil&quot; &amp; &#x27;sons&#x27;&lt;/b&gt;" in page
 
 
 class TestConfigurations:
