@@ -134,14 +134,12 @@ def decide(
     `found`: per rule in order, the holders of the record's keys. `occupied`: whether a contact already has an
     external id in that id field. `may_create` is false for a PATCH, `reject` is the rule set's conflict policy.
     """
-    if named is not None and not named.exists:
+    if (named is not None and not named.exists) or (own is None and not may_create):
         return Decision(Outcome.NOT_FOUND)
     if own is not None:
         if named is not None and named.contact != own:
             return Decision(Outcome.ID_CONFLICT, candidates=(own,))
         return Decision(Outcome.UPDATE, own)
-    if not may_create:
-        return Decision(Outcome.NOT_FOUND)
     if named is not None:
         return _link_to(named)
     deciding = next((each for each in found if each.contacts), None)

@@ -8,152 +8,275 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('contacts', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("contacts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Integration',
+            name="Integration",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=100)),
-                ('description', models.CharField(help_text='What it is for, in one sentence.', max_length=300)),
-                ('is_available', models.BooleanField(default=False, help_text="Off: announced, can't be bought yet.")),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=100)),
+                ("description", models.CharField(help_text="What it is for, in one sentence.", max_length=300)),
+                ("is_available", models.BooleanField(default=False, help_text="Off: announced, can't be bought yet.")),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ('position', 'name'),
+                "ordering": ("position", "name"),
             },
         ),
         migrations.CreateModel(
-            name='License',
+            name="License",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('active_from', models.DateTimeField()),
-                ('active_until', models.DateTimeField(blank=True, null=True)),
-                ('bought_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('bought_by', models.CharField(max_length=254)),
-                ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('cancelled_by', models.CharField(blank=True, editable=False, max_length=254)),
-                ('cancel_reason', models.CharField(blank=True, max_length=500)),
-                ('suspended_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('suspended_by', models.CharField(blank=True, editable=False, max_length=254)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('charge', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='license', to='accounts.charge')),
-                ('integration', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.integration')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("active_from", models.DateTimeField()),
+                ("active_until", models.DateTimeField(blank=True, null=True)),
+                ("bought_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("bought_by", models.CharField(max_length=254)),
+                ("cancelled_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("cancelled_by", models.CharField(blank=True, editable=False, max_length=254)),
+                ("cancel_reason", models.CharField(blank=True, max_length=500)),
+                ("suspended_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("suspended_by", models.CharField(blank=True, editable=False, max_length=254)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "charge",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="license", to="accounts.charge"
+                    ),
+                ),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="integrations.integration"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-active_from', '-pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("-active_from", "-pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12)),
-                ('integration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='integrations.integration')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="integrations.integration",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('currency',),
+                "ordering": ("currency",),
             },
         ),
         migrations.CreateModel(
-            name='Request',
+            name="Request",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('deactivate', 'Deactivate an integration')], max_length=20)),
-                ('reason', models.CharField(max_length=500)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('approved', 'Approved'), ('declined', 'Declined')], default='open', editable=False, max_length=10)),
-                ('requested_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('requested_by', models.CharField(max_length=254)),
-                ('decided_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('decided_by', models.CharField(blank=True, editable=False, max_length=254)),
-                ('answer', models.CharField(blank=True, max_length=500)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('license', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='integrations.license')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("kind", models.CharField(choices=[("deactivate", "Deactivate an integration")], max_length=20)),
+                ("reason", models.CharField(max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("approved", "Approved"), ("declined", "Declined")],
+                        default="open",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("requested_by", models.CharField(max_length=254)),
+                ("decided_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("decided_by", models.CharField(blank=True, editable=False, max_length=254)),
+                ("answer", models.CharField(blank=True, max_length=500)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "license",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="requests", to="integrations.license"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-requested_at', '-pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
+                "ordering": ("-requested_at", "-pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='Authentication',
+            name="Authentication",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('key', models.CharField(editable=False, max_length=23, unique=True)),
-                ('secret_digest', models.BinaryField(max_length=32)),
-                ('pepper', models.PositiveSmallIntegerField(editable=False)),
-                ('read_only', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('created_by', models.CharField(max_length=254)),
-                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('revoked_by', models.CharField(blank=True, editable=False, max_length=254)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('last_used_ip', models.GenericIPAddressField(blank=True, editable=False, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.account')),
-                ('id_field', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contacts.idfield')),
-                ('integration', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='integrations.integration')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("key", models.CharField(editable=False, max_length=23, unique=True)),
+                ("secret_digest", models.BinaryField(max_length=32)),
+                ("pepper", models.PositiveSmallIntegerField(editable=False)),
+                ("read_only", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("created_by", models.CharField(max_length=254)),
+                ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("revoked_by", models.CharField(blank=True, editable=False, max_length=254)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("last_used_ip", models.GenericIPAddressField(blank=True, editable=False, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.account"
+                    ),
+                ),
+                (
+                    "id_field",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="contacts.idfield"
+                    ),
+                ),
+                (
+                    "integration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="integrations.integration"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('created_at', 'pk'),
-                'abstract': False,
-                'base_manager_name': 'all_accounts',
-                'default_manager_name': 'all_accounts',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('revoked_at__isnull', True)), fields=('id_field',), name='integrations_authentication_one_live'), models.CheckConstraint(condition=models.Q(models.Q(('revoked_at__isnull', True), ('revoked_by', '')), models.Q(('revoked_at__isnull', False), models.Q(('revoked_by', ''), _negated=True)), _connector='OR'), name='integrations_authentication_revoked')],
+                "ordering": ("created_at", "pk"),
+                "abstract": False,
+                "base_manager_name": "all_accounts",
+                "default_manager_name": "all_accounts",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("revoked_at__isnull", True)),
+                        fields=("id_field",),
+                        name="integrations_authentication_one_live",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("revoked_at__isnull", True), ("revoked_by", "")),
+                            models.Q(("revoked_at__isnull", False), models.Q(("revoked_by", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="integrations_authentication_revoked",
+                    ),
+                ],
             },
             managers=[
-                ('all_accounts', django.db.models.manager.Manager()),
+                ("all_accounts", django.db.models.manager.Manager()),
             ],
         ),
         migrations.AddConstraint(
-            model_name='license',
-            constraint=models.UniqueConstraint(condition=models.Q(('active_until__isnull', True)), fields=('account', 'integration'), name='integrations_license_one_open'),
+            model_name="license",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("active_until__isnull", True)),
+                fields=("account", "integration"),
+                name="integrations_license_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='license',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('active_until__isnull', True), ('cancelled_at__isnull', True), ('cancelled_by', '')), models.Q(('active_until__isnull', False), ('cancelled_at__isnull', False), models.Q(('cancelled_by', ''), _negated=True)), _connector='OR'), name='integrations_license_cancelled'),
+            model_name="license",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("active_until__isnull", True), ("cancelled_at__isnull", True), ("cancelled_by", "")),
+                    models.Q(
+                        ("active_until__isnull", False),
+                        ("cancelled_at__isnull", False),
+                        models.Q(("cancelled_by", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="integrations_license_cancelled",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='license',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('suspended_at__isnull', True), ('suspended_by', '')), models.Q(('suspended_at__isnull', False), models.Q(('suspended_by', ''), _negated=True)), _connector='OR'), name='integrations_license_suspended'),
+            model_name="license",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("suspended_at__isnull", True), ("suspended_by", "")),
+                    models.Q(("suspended_at__isnull", False), models.Q(("suspended_by", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="integrations_license_suspended",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='license',
-            constraint=models.CheckConstraint(condition=models.Q(('active_until__isnull', True), ('active_until__gte', models.F('active_from')), _connector='OR'), name='integrations_license_period'),
+            model_name="license",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("active_until__isnull", True), ("active_until__gte", models.F("active_from")), _connector="OR"
+                ),
+                name="integrations_license_period",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('integration', 'currency'), name='integrations_price_currency'),
+            model_name="price",
+            constraint=models.UniqueConstraint(fields=("integration", "currency"), name="integrations_price_currency"),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='integrations_price_amount'),
+            model_name="price",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="integrations_price_amount"),
         ),
         migrations.AddConstraint(
-            model_name='request',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('license', 'kind'), name='integrations_request_one_open'),
+            model_name="request",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")), fields=("license", "kind"), name="integrations_request_one_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('decided_by', ''), ('status', 'open')), models.Q(models.Q(('status', 'open'), _negated=True), ('decided_at__isnull', False), models.Q(('decided_by', ''), _negated=True)), _connector='OR'), name='integrations_request_decided'),
+            model_name="request",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at__isnull", True), ("decided_by", ""), ("status", "open")),
+                    models.Q(
+                        models.Q(("status", "open"), _negated=True),
+                        ("decided_at__isnull", False),
+                        models.Q(("decided_by", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="integrations_request_decided",
+            ),
         ),
     ]

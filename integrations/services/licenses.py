@@ -92,7 +92,7 @@ def buy(*, account: Account, integration: Integration, by: Actor) -> License:
 
 
 @transaction.atomic
-def cancel(*, license: License, at_period_end: bool, reason: str, by: Actor) -> License:  # noqa: A002
+def cancel(*, license: License, at_period_end: bool, reason: str, by: Actor) -> License:
     """Ends a license now, or at the end of the paid month in the account's time zone.
 
     From then on its authentications answer 403 `license_inactive`; nothing is deleted.

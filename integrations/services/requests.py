@@ -11,7 +11,7 @@ from integrations.services import licenses
 
 
 @transaction.atomic
-def ask_to_deactivate(*, license: License, reason: str, by: Actor) -> Request:  # noqa: A002
+def ask_to_deactivate(*, license: License, reason: str, by: Actor) -> Request:
     """Files the request to cancel a license, and tells the partner by mail.
 
     Raises ValidationFailed when the reason is missing or longer than 500 characters, Conflict `already_requested`
