@@ -2,12 +2,8 @@
 "use strict";
 
 const dialog = document.getElementById("dialog");
-let opener = null;
 
 // A dialog is a page that htmx fetched without its frame.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  opener = event.detail.elt;
-});
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "dialog-content") return;
   prepare(event.detail.target);
@@ -18,15 +14,13 @@ document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.elt.href) window.location.assign(event.detail.elt.href);
 });
 document.addEventListener("click", (event) => {
-  const closer = event.target.closest("[data-close-dialog]");
-  if ((closer && dialog.open) || event.target === dialog) {
-    event.preventDefault();
-    dialog.close();
-  }
+  // Not by a click beside it, which would lose what was typed.
+  if (!dialog.open || !event.target.closest("[data-close-dialog]")) return;
+  event.preventDefault();
+  dialog.close();
 });
 dialog.addEventListener("close", () => {
   document.getElementById("dialog-content").replaceChildren();
-  if (opener) opener.focus();
 });
 
 // One menu open at a time, closed by Escape or a click beside it.
