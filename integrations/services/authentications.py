@@ -41,9 +41,12 @@ def issue(
     """Makes an authentication on an id field, binding the field to its source system for good.
 
     `authentication_id` is the new row's, for callers that must recognise a repeated call.
-    Raises Conflict `license_inactive` without an active license, `id_field_taken` while the field has a live
-    authentication, and whatever `contacts.services.fields.bind` raises.
+    Raises Conflict `license_inactive` without an active license, `already_issued` for a repeated call, `id_field_taken`
+    while the field has a live authentication, and whatever `contacts.services.fields.bind` raises.
     """
+    Account.objects.select_for_update().get(pk=account.pk)  # a form sent twice at once issues one authentication
+    if Authentication.objects.for_account(account).filter(pk=authentication_id).exists():
+        raise Conflict("This authentication was issued already.", code="already_issued")
     if not License.objects.for_account(account).filter(integration=integration).active(timezone.now()).exists():
         raise Conflict(f"Activate {integration.name} first.", code="license_inactive")
     id_field = fields.bind(

@@ -17,7 +17,7 @@ from integrations import credentials
 from integrations.models import Authentication, Integration, License, Price, Request
 from integrations.services import authentications, licenses, requests
 from tests.conftest import Cast
-from tests.factories import authentication_for, default_id_field, license_for, rest_api
+from tests.factories import authentication_for, default_id_field, id_field, license_for, rest_api
 
 BY = Actor(label="olga@example.com", user_id=7, address="192.0.2.1", request_id="request-1")
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -234,6 +234,12 @@ class TestAuthentications:
             again = authentications.revoke(authentication=issued.authentication, by=SYSTEM)
         assert (again.revoked_at, again.revoked_by) == (revoked.revoked_at, BY.label) == (NOW, BY.label)
         assert trail(cast.account).count("authentication.revoked") == 1
+
+    def test_a_repeated_call_issues_nothing_more_even_on_another_id_field(self, cast: Cast) -> None:
+        first = authentication_for(cast.account).authentication
+        other = self.answers(cast) | {"id_field_id": id_field(cast.account).pk, "authentication_id": first.pk}
+        assert refusal(authentications.issue, **other).code == "already_issued"
+        assert Authentication.objects.for_account(cast.account).get() == first
 
 
 @pytest.mark.django_db
