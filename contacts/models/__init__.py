@@ -1,17 +1,23 @@
-from contacts.models.contact import Contact, ContactBook, ExternalId, MatchKey, Write
+from contacts.models.change import Change
+from contacts.models.contact import Contact, ContactBook, ErasedId, ExternalId, FormerId, MatchKey, Write
 from contacts.models.field import ContactField, FieldType
+from contacts.models.merge import Merge
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
 from contacts.models.source import IdField, SourceSystem
 
 __all__ = [
+    "Change",
     "Contact",
     "ContactBook",
     "ContactField",
+    "ErasedId",
     "ExternalId",
     "FieldType",
+    "FormerId",
     "IdField",
     "MatchKey",
+    "Merge",
     "Policy",
     "ReviewItem",
     "RuleSet",
