@@ -216,7 +216,7 @@ def _external_id(source: _Object, from_address: str | None) -> str | None:
     return own
 
 
-def _values(source: _Object, context: Context) -> dict[str, str | None]:
+def _values(source: _Object, context: Context) -> dict[str, normalise.Value | None]:
     if "values" not in source.members:
         source.fail("/values", "required", "Send the values of the contact as an object; {} when there are none.")
         return {}
@@ -236,7 +236,8 @@ def _values(source: _Object, context: Context) -> dict[str, str | None]:
         except msgspec.ValidationError:
             source.fail(pointer, "wrong_type", "Send text (a JSON string) or null, not a number.")
             continue
-        values[name] = source.attempt(pointer, lambda: normalise.stored(context.field_types[name], value))  # noqa: B023 - called at once
+        field_ = normalise.Field(context.field_types[name])
+        values[name] = source.attempt(pointer, lambda: normalise.stored(field_, value))  # noqa: B023 - called at once
     return values
 
 

@@ -216,7 +216,7 @@ def _connect(
 
 def _record(external_id: str, first: str, last: str, email: str, *, city: str, phone: str = "") -> sync.Record:
     given = {"firstName": first, "lastName": last, "email": email, "city": city, "phoneNumber": phone}
-    values = {name: normalise.stored(TYPES[name], value) for name, value in given.items() if value}
+    values = {name: normalise.stored(normalise.Field(TYPES[name]), value) for name, value in given.items() if value}
     return sync.Record(external_id=normalise.external_id(external_id), values=values)
 
 
