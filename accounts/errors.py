@@ -84,3 +84,11 @@ class Conflict(DomainError):
     code = "conflict"
     status = 409
     title = "In conflict with the present state"
+
+
+class Gone(DomainError):
+    """It was there, and was taken away for good."""
+
+    code = "gone"
+    status = 410
+    title = "Gone"

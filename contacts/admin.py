@@ -137,11 +137,14 @@ class ContactAdmin(PartnerScopedAdmin):
 @register(ReviewItem, site=site)
 class ReviewItemAdmin(PartnerScopedAdmin):
     audit_noun = "review_item"
-    list_display = ("created", "account", "kind", "rule")
-    list_filter = (OwnAccountFilter, "kind")
+    list_display = ("created", "account", "kind", "state", "rule")
+    list_filter = (OwnAccountFilter, "state", "kind")
     list_select_related = ("account",)
     search_fields = ("account__name",)
-    fields = ("account", "kind", "first_contact", "second_contact", "rule_set", "rule", "created")
+    fields = (
+        *("account", "kind", "state", "first_contact", "second_contact", "count", "rule_set", "rule"),
+        *("created", "decided_at", "decided_by"),
+    )
 
     @display(description="found", ordering="created_at")
     def created(self, item: ReviewItem) -> str:
@@ -156,13 +159,17 @@ class ReviewItemAdmin(PartnerScopedAdmin):
         return _contact_link(item.other_id)
 
 
-def _contact_link(contact_id: UUID) -> str:
+def _contact_link(contact_id: UUID | None) -> str:
+    """Empty for the item of a key."""
+    if contact_id is None:
+        return "-"
     return format_html('<a href="{}">{}</a>', reverse("admin:contacts_contact_change", args=(contact_id,)), contact_id)
 
 
 def open_review_items(accounts: QuerySet[Account]) -> Mapping[int, int]:
     """Review items that wait for a person, per account."""
-    rows = ReviewItem.all_accounts.filter(account_id__in=accounts.values("pk")).order_by()
+    waiting = ReviewItem.all_accounts.filter(state=ReviewItem.State.OPEN)
+    rows = waiting.filter(account_id__in=accounts.values("pk")).order_by()
     return dict(rows.values_list("account_id").annotate(Count("pk")))
 
 

@@ -1,21 +1,23 @@
 """Pure: one chunk of records, taken one by one in order over what the chunk has changed so far.
 
 Keys lost and gained, id fields occupied, contacts made: each record sees what the records before it did, as if
-they had been written one by one. `Chunk.take` decides and applies; `review` then replays the steps to find the
-pairs that a person should look at, for which the holders of every key gained on the way must be known.
+they had been written one by one. The pairs that a person should look at are found afterwards (contacts.review).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
 from contacts import matching
-from contacts.matching import MAX_PAIRS, Decision, Doubt, Found, Named, Outcome, Rule, Suspicion
-from contacts.provenance import THIS_WRITE, Entry, Stamp, Writer, written
+from contacts.matching import TOO_COMMON, Decision, Found, HeldKey, Named, Outcome, Rule, Rules
+from contacts.normalise import Value
+from contacts.provenance import THIS_WRITE, Stamp, Writer
+from contacts.state import NOTHING_MOVED, Moved, State, write
 
-HeldKey = tuple[int, UUID]
-"""A rule's number and a match key."""
+Asked = Sequence[tuple[Rule, HeldKey]]
+"""The keys by which a record asks the rules, in their order."""
 
 
 class Mode(StrEnum):
@@ -34,193 +36,150 @@ class Record:
     """One incoming record: its external id and values as contacts.normalise returned them (None empties)."""
 
     external_id: str
-    values: Mapping[str, str | None]
+    values: Mapping[str, Value | None]
     mode: Mode = Mode.MERGE
     link_to: UUID | None = None
 
 
 @dataclass(slots=True)
-class State:
-    """A contact as the chunk has it now. `occupied`: it has an external id in the chunk's id field."""
+class Step:
+    """What one record did to a contact (None: it was refused). `changed`: a value is another one now."""
 
-    id: UUID
-    values: dict[str, str]
-    provenance: dict[str, Entry]
-    version: int
-    occupied: bool
-    is_new: bool = False
+    contact: UUID | None
+    decision: Decision
+    found: Sequence[Found] = ()
     changed: bool = False
-    marked: bool = False
-    keys_before: dict[int, UUID] = field(default_factory=dict)
+    moved: Moved = NOTHING_MOVED
 
 
 @dataclass(slots=True)
-class Step:
-    """What one record did: the decision, the contact it concerned, and the keys that contact lost and gained."""
+class Holders:
+    """Who holds a match key: the oldest, oldest first, and how many more there are, each newer than those."""
 
-    record: Record
-    decision: Decision
-    found: Sequence[Found]
-    contact: UUID | None
-    changed: bool = False
-    lost: tuple[HeldKey, ...] = ()
-    gained: tuple[HeldKey, ...] = ()
+    oldest: list[UUID] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.oldest) + self.more
+
+    def copy(self) -> "Holders":
+        return Holders(self.oldest.copy(), self.more)
+
+    def add(self, contact: UUID) -> None:
+        if self.more and contact > self.oldest[-1]:
+            self.more += 1
+        else:
+            insort(self.oldest, contact)
+
+    def discard(self, contact: UUID) -> None:
+        """Takes off a contact that holds the key."""
+        position = bisect_left(self.oldest, contact)
+        if position < len(self.oldest) and self.oldest[position] == contact:
+            del self.oldest[position]
+        else:
+            self.more -= 1
+
+    def without(self, barred: Collection[UUID]) -> "Holders":
+        return Holders([contact for contact in self.oldest if contact not in barred], self.more)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two contacts for a review item, the older one first."""
-
-    contact: UUID
-    other: UUID
-
-    @classmethod
-    def of(cls, one: UUID, another: UUID) -> "Pair":
-        return cls(min(one, another), max(one, another))
+def move(held: Mapping[HeldKey, Holders], contact: UUID, moved: Moved) -> None:
+    """Takes a contact off the keys that it lost and puts it on those that it gained, where they are known."""
+    for key in moved.lost:
+        if key in held:
+            held[key].discard(contact)
+    for key in moved.gained:
+        if key in held:
+            held[key].add(contact)
 
 
 @dataclass(slots=True)
 class Chunk:
-    """The overlay. `own`: external id → contact in the chunk's id field; `holders`: who has a key, as stored;
-    `states`: the contacts that records may concern. All three are as stored when the chunk begins.
+    """The overlay. `own`: external id → contact in the chunk's id field; `erased`: external ids that a person erased;
+    `barred`: external id → contacts that are no match for its last contact; `survivors`: merged contact → what it
+    is now; `holders`: who has a key; `states`: the contacts that records may concern. All are as stored when the
+    chunk begins.
     """
 
-    rules: Sequence[Rule]
-    reject: bool
+    rules: Rules
     id_field: int
     own: dict[str, UUID]
-    holders: Mapping[HeldKey, Iterable[UUID]]
+    erased: Collection[str]
+    barred: Mapping[str, Collection[UUID]]
+    survivors: Mapping[UUID, UUID]
+    holders: Mapping[HeldKey, Holders]
     states: dict[UUID, State]
     new_id: Callable[[], UUID]
-    linked: list[tuple[str, UUID]] = field(default_factory=list)
-    _held: dict[HeldKey, set[UUID]] = field(init=False)
+    links: list[tuple[str, UUID, int | None]] = field(default_factory=list)
+    """External ids given by the chunk: to which contact, by which rule."""
+    _held: dict[HeldKey, Holders] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._held = {key: set(contacts) for key, contacts in self.holders.items()}
-        for state in self.states.values():
-            state.keys_before = matching.keys(self.rules, state.values)
+        self._held = {key: holders.copy() for key, holders in self.holders.items()}
 
-    def take(self, record: Record) -> Step:
+    def take(self, record: Record, asked: Asked) -> Step:
         """Decides one record and applies it to the overlay."""
         own = self.own.get(record.external_id)
-        keys = matching.keys(self.rules, record.values) if own is None and record.link_to is None else {}
-        found = [Found(rule, self._oldest_first(rule, keys)) for rule in self.rules if rule.number in keys]
+        found = self._find(record.external_id, asked) if own is None and asked else ()
         decision = matching.decide(
             own=own,
+            erased=record.external_id in self.erased,
             named=self._named(record.link_to),
             found=found,
-            occupied=lambda contact: self.states[contact].occupied,
+            occupied=self._occupied,
             may_create=record.mode is not Mode.PATCH,
-            reject=self.reject,
+            reject=self.rules.reject,
         )
-        step = Step(record, decision, found, decision.contact)
-        if not decision.outcome.refused:
-            self._apply(step)
+        step = Step(decision.contact, decision, found)
+        if not decision.refused:
+            self._apply(record, step)
         return step
 
-    def _oldest_first(self, rule: Rule, keys: Mapping[int, UUID]) -> list[UUID]:
-        return sorted(self._held.get((rule.number, keys[rule.number]), ()))
+    def _find(self, external_id: str, asked: Asked) -> list[Found]:
+        """The holders of the asked keys, without those that a person said are no match for this id."""
+        barred = self.barred.get(external_id)
+        found = []
+        for rule, key in asked:
+            holders = self._held[key].without(barred) if barred else self._held[key]
+            if holders.oldest:
+                found.append(Found(rule, key, holders.oldest[: TOO_COMMON + 1], holders.count))
+        return found
+
+    def _occupied(self, contact: UUID) -> bool:
+        return self.states[contact].occupied
 
     def _named(self, contact: UUID | None) -> Named | None:
         if contact is None:
             return None
+        contact = self.survivors.get(contact, contact)
         state = self.states.get(contact)
         return Named(contact, exists=state is not None, occupied=state is not None and state.occupied)
 
-    def _apply(self, step: Step) -> None:
+    def _apply(self, record: Record, step: Step) -> None:
         """Gives the contact the id, the values and their provenance, and moves its keys."""
+        outcome, rule = step.decision.outcome, step.decision.rule
         if step.contact is None:
-            state = State(self.new_id(), {}, {}, version=0, occupied=False, is_new=True, changed=True)
-            self.states[state.id] = state
-            step.contact = state.id
+            step.contact = self.new_id()
+            self.states[step.contact] = State(step.contact, {}, {}, version=0, is_new=True)
         state = self.states[step.contact]
-        if step.decision.outcome is not Outcome.UPDATE:
-            self.own[step.record.external_id] = state.id
-            self.linked.append((step.record.external_id, state.id))
+        by_rule = rule.number if rule is not None and outcome is Outcome.LINK else None
+        if outcome is not Outcome.UPDATE:
+            self.own[record.external_id] = state.id
+            self.links.append((record.external_id, state.id, by_rule))
             state.occupied = state.changed = True
-        keys_before = matching.keys(self.rules, state.values)
-        step.changed = self._write_values(state, step)
-        if not step.changed:
-            return
-        state.changed = True
-        keys_after = matching.keys(self.rules, state.values)
-        step.lost = tuple(keys_before.items() - keys_after.items())
-        step.gained = tuple(sorted(keys_after.items() - keys_before.items()))
-        _move(self._held, step)
-
-    def _write_values(self, state: State, step: Step) -> bool:
-        """Writes what the record names, empties what its own id wrote before where it replaces."""
-        writer = Writer(self.id_field, step.record.external_id)
-        rule = step.decision.rule.number if step.decision.outcome is Outcome.LINK and step.decision.rule else None
-        stamp = Stamp(writer, THIS_WRITE, rule)
-        sent = dict(step.record.values)
-        if step.record.mode is Mode.REPLACE:
-            for name, entry in state.provenance.items():
-                if entry.stamp.writer == writer and not entry.shared:
-                    sent.setdefault(name, None)
-        changed = False
-        for name, new in sent.items():
-            old, before = state.values.get(name), state.provenance.get(name)
-            after = written(before, old, new, stamp)
-            if after is not None and after is not before:
-                state.provenance[name] = after
-                state.marked = True
-            if new != old:
-                changed = True
-                if new is None:
-                    del state.values[name]
-                else:
-                    state.values[name] = new
-        return changed
+        stamp = Stamp(Writer(self.id_field, record.external_id), THIS_WRITE, by_rule)
+        step.changed, step.moved = write(state, _sent(record, state, stamp.writer), stamp, self.rules)
+        if step.moved is not NOTHING_MOVED:
+            move(self._held, state.id, step.moved)
 
 
-def _move(held: dict[HeldKey, set[UUID]], step: Step) -> None:
-    """Takes the step's contact off the keys that it lost and puts it on those that it gained."""
-    if step.contact is None:
-        return
-    for key in step.lost:
-        held.get(key, set()).discard(step.contact)
-    for key in step.gained:
-        held.setdefault(key, set()).add(step.contact)
-
-
-def review(
-    steps: Sequence[Step], holders: Mapping[HeldKey, Iterable[UUID]], existing: Iterable[Pair]
-) -> tuple[dict[Pair, Suspicion], list[list[Suspicion]]]:
-    """Replays the steps: the pairs to open, and per step the suspicions to tell the caller.
-
-    `holders` as stored when the chunk began, of every key that a step gained; `existing`: the pairs that have a
-    review item already. They are told again but not opened again; a step opens at most MAX_PAIRS, oldest first.
-    """
-    held = {key: set(contacts) for key, contacts in holders.items()}
-    known = set(existing)
-    opened: dict[Pair, Suspicion] = {}
-    told = []
-    for step in steps:
-        suspicions: list[Suspicion] = []
-        told.append(suspicions)
-        if step.contact is None:
-            continue
-        room = MAX_PAIRS
-        for suspicion in _suspicions(step, held):
-            pair = Pair.of(step.contact, suspicion.contact)
-            if pair not in known:
-                if not room:
-                    continue
-                room -= 1
-                known.add(pair)
-                opened[pair] = suspicion
-            suspicions.append(suspicion)
-        _move(held, step)
-    return opened, told
-
-
-def _suspicions(step: Step, held: Mapping[HeldKey, set[UUID]]) -> list[Suspicion]:
-    """Who else the step's contact may be: those the decision names, then the holders of the keys it gained."""
-    result = list(step.decision.suspicions)
-    seen = {step.contact, *(suspicion.contact for suspicion in result)}
-    for key in step.gained:
-        for contact in sorted(held.get(key, set()) - seen):
-            seen.add(contact)
-            result.append(Suspicion(contact, key[0], Doubt.POSSIBLE_DUPLICATE))
-    return result
+def _sent(record: Record, state: State, writer: Writer) -> Mapping[str, Value | None]:
+    """What the record says: a replacing one also empties what its own id wrote last, unless another shares it."""
+    if record.mode is not Mode.REPLACE:
+        return record.values
+    sent = dict(record.values)
+    for name, entry in state.provenance.items():
+        if entry.stamp.writer == writer and not entry.shared:
+            sent.setdefault(name, None)
+    return sent

@@ -1,20 +1,25 @@
 """Pure: who wrote each value of a contact, and what was there before.
 
 Stored on the contact as compact JSON: `{"stamps": [[id field, external id, write, rule], …], "fields": {name:
-[stamp, shared, stamp before, value before]}}`, where stamps are positions in the list and a field's trailing zeros
-and nulls are left out, because most values of a contact share one stamp and were never anything else.
+[stamp, [stamps that shared it], stamp before, value before]}}`, where stamps are positions in the list and trailing
+empty parts are left out. A value without an entry in `fields` has the first stamp and nothing else, because most
+values of a contact share one stamp and were never anything else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+from contacts.normalise import Value
 
 THIS_WRITE = 0
 """The write of a stamp until `encode` is told which row of contacts.models.Write it became."""
 
+PERSON = 0
+"""In place of an id field: the writer is a person."""
+
 
 class Writer(NamedTuple):
-    """Who last wrote a value: an external id, by the id field's primary key and the value."""
+    """Who last wrote a value: an external id, by the id field's primary key and the value; or PERSON and a label."""
 
     id_field: int
     external_id: str
@@ -31,58 +36,57 @@ class Stamp(NamedTuple):
 class Before(NamedTuple):
     """The last value (None: empty) of another writer, so that a split can give it back."""
 
-    value: str | None
+    value: Value | None
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Of one value, or of its emptiness. `shared`: another writer has sent the same."""
+class Entry(NamedTuple):
+    """Of one value, or of its emptiness. `shared`: the other writers that have sent the same since."""
 
     stamp: Stamp
-    shared: bool = False
+    shared: tuple[Stamp, ...] = ()
     before: Before | None = None
 
 
-def written(entry: Entry | None, old: str | None, new: str | None, stamp: Stamp) -> Entry | None:
-    """The entry of a field after a writer has sent `new` where `old` stood."""
+def written(entry: Entry | None, old: Value | None, new: Value | None, stamp: Stamp) -> Entry | None:
+    """The entry of a field after a writer has sent `new` where `old` stood: an equal value of another writer marks it
+    shared, a different value clears the mark."""
     if entry is None:
         return None if new is None else Entry(stamp)
     same_writer = entry.stamp.writer == stamp.writer
     if new == old:
-        return entry if same_writer else replace(entry, shared=True)
+        known = same_writer or any(sharer.writer == stamp.writer for sharer in entry.shared)
+        return entry if known else entry._replace(shared=(*entry.shared, stamp))
     # A writer that corrects itself keeps what it first replaced: its own former value is nobody's to get back.
     return Entry(stamp, before=entry.before if same_writer else Before(old, entry.stamp))
 
 
-def encode(entries: Mapping[str, Entry], this_write: int) -> dict[str, Any]:
+def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write: int) -> dict[str, Any]:
     """Entries as JSON, stamps of THIS_WRITE pointing at the row it became."""
     stamps: dict[Stamp, int] = {}
-
-    def position(stamp: Stamp) -> int:
-        if stamp.write == THIS_WRITE:
-            stamp = stamp._replace(write=this_write)
-        return stamps.setdefault(stamp, len(stamps))
-
     fields: dict[str, list[Any]] = {}
-    for name, entry in entries.items():
-        row: list[Any] = [position(entry.stamp)]
-        if entry.before is not None:
-            row += [int(entry.shared), position(entry.before.stamp), entry.before.value]
-        elif entry.shared:
-            row.append(1)
-        fields[name] = row
-    rows = [[*stamp.writer, stamp.write, stamp.rule] for stamp in stamps]
-    return {"stamps": rows, "fields": fields} if fields else {}
+    for name, (stamp, shared, before) in entries.items():
+        position = stamps.setdefault(stamp, len(stamps))
+        if before is not None:
+            sharers = [stamps.setdefault(sharer, len(stamps)) for sharer in shared]
+            fields[name] = [position, sharers, stamps.setdefault(before.stamp, len(stamps)), before.value]
+        elif shared:
+            fields[name] = [position, [stamps.setdefault(sharer, len(stamps)) for sharer in shared]]
+        elif position or name not in values:
+            fields[name] = [position]
+    if not stamps:
+        return {}
+    rows = [[*stamp.writer, stamp.write or this_write, stamp.rule] for stamp in stamps]
+    return {"stamps": rows, "fields": fields} if fields else {"stamps": rows}
 
 
-def decode(data: Mapping[str, Any]) -> dict[str, Entry]:
-    """The entries that `encode` made JSON of."""
+def decode(data: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, Entry]:
+    """The entries that `encode` made JSON of, for a contact with these values."""
     if not data:
         return {}
     stamps = [Stamp(Writer(field, value), write, rule) for field, value, write, rule in data["stamps"]]
-    entries = {}
-    for name, row in data["fields"].items():
-        before = Before(row[3], stamps[row[2]]) if len(row) > 2 else None
-        entries[name] = Entry(stamps[row[0]], shared=len(row) > 1 and bool(row[1]), before=before)
+    entries = dict.fromkeys(values, Entry(stamps[0]))
+    for name, row in data.get("fields", {}).items():
+        shared = tuple(stamps[position] for position in row[1]) if len(row) > 1 else ()
+        entries[name] = Entry(stamps[row[0]], shared, Before(row[3], stamps[row[2]]) if len(row) > 2 else None)
     return entries

@@ -93,7 +93,7 @@ class ExternalId(AccountOwned):
 
 
 class FormerId(AccountOwned):
-    """The contact that an external id pointed at before its system unlinked it (see RuleBar in contacts.matching)."""
+    """The contact that an external id pointed at before its system unlinked it (see contacts.services.store.barred)."""
 
     id_field = models.ForeignKey(IdField, on_delete=models.PROTECT, related_name="+", db_index=False)
     value = models.CharField(max_length=255)
@@ -110,7 +110,7 @@ class FormerId(AccountOwned):
 
 
 class ErasedId(AccountOwned):
-    """The salted digest of an external id whose contact a person erased: writes to it are refused until it is lifted."""
+    """The salted digest of an external id whose contact a person erased: refused until an owner lifts it."""
 
     id_field = models.ForeignKey(IdField, on_delete=models.PROTECT, related_name="+", db_index=False)
     digest = models.CharField(max_length=64)

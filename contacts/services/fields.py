@@ -1,5 +1,7 @@
 """An account's contact base: id fields, source systems, contact fields."""
 
+import secrets
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -25,9 +27,15 @@ def set_up(*, account: Account, by: Actor) -> ContactBook:
         fields=["email"], phone_region=account.phone_region, normaliser=normalise.VERSION
     )
     rule_set = RuleSet.objects.for_account(account).create(
-        number=1, rules=[signature.pk], policy=Policy.CREATE, created_by=by.label
+        number=1,
+        rules=[signature.pk],
+        policy=Policy.CREATE,
+        phone_region=account.phone_region,
+        created_by=by.label,
     )
-    book: ContactBook = ContactBook.objects.for_account(account).create(rule_set=rule_set)
+    book: ContactBook = ContactBook.objects.for_account(account).create(
+        rule_set=rule_set, erasure_salt=secrets.token_hex(32)
+    )
     return book
 
 

@@ -1,175 +1,238 @@
-"""What the engine reads and writes: a fixed number of set-wise queries for a chunk, all of one account."""
+"""What the engine reads and writes: a fixed number of set-wise statements for a chunk, all of one account.
 
-from collections.abc import Iterable, Mapping, Sequence
+Reads first, then writes. Every statement restricts every table to the account.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Q
-
-from accounts.errors import NotFound
-from contacts import matching
-from contacts.matching import Rule, Suspicion
-from contacts.models import (
-    Contact,
-    ContactBook,
-    ContactField,
-    ExternalId,
-    IdField,
-    MatchKey,
-    Policy,
-    ReviewItem,
-    RuleSet,
-    Signature,
-    Write,
-)
-from contacts.overlay import Chunk, HeldKey, Pair, State
-from contacts.provenance import decode, encode
+from contacts import normalise
+from contacts.matching import TOO_COMMON, HeldKey, Rule, Rules, Signature
+from contacts.models import ContactBook, ContactField, IdField, Policy, ReviewItem, RuleSet
+from contacts.models import Signature as SignatureRow
+from contacts.overlay import Holders
+from contacts.provenance import decode
+from contacts.review import Pair
+from contacts.services.statements import json, rows, select, sent, uuid
+from contacts.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """An account's contacts while their row lock is held: its current rules and the types of its fields."""
+    """An account's contacts while their row lock is held: its rules, the types of its fields, its change counter."""
 
     account_id: int
+    last_change: int
+    rule_set_id: int
     phone_region: str
-    rule_set: RuleSet
-    rules: Sequence[Rule]
+    rules: Rules
     field_types: Mapping[str, str] = field(repr=False)
+    erasure_salt: str = field(repr=False)
+    rule_fields: frozenset[str] = field(init=False)
+    """The contact fields that the rules ask for."""
+    phone_fields: frozenset[str] = field(init=False)
 
-    @property
-    def reject(self) -> bool:
-        return self.rule_set.policy == Policy.REJECT
+    def __post_init__(self) -> None:
+        names = frozenset(name for rule in self.rules.asked for name in rule.signature.names)
+        object.__setattr__(self, "rule_fields", names)
+        phones = frozenset(name for name, type_ in self.field_types.items() if type_ == "phone")
+        object.__setattr__(self, "phone_fields", phones)
+
+    def digest(self, id_field_id: int, external_id: str) -> str:
+        """What is kept of an external id whose contact a person erased (SHA-256, salted per account)."""
+        return hashlib.sha256(f"{self.erasure_salt}{id_field_id}:{external_id}".encode()).hexdigest()
 
 
-def lock(*, account_id: int, id_field_id: int) -> Book:
+def lock(account_id: int) -> Book:
     """Takes the lock that serialises all writes to the account's contacts; must be in a transaction.
 
-    Raises NotFound `id_field_not_found` when the id field is not the account's.
+    The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
     book = (
         ContactBook.objects.for_account(account_id)
         .select_for_update(of=("self",))
-        .select_related("rule_set", "account")
+        .values_list("rule_set_id", "building_id", "last_change", "erasure_salt")
         .get(account_id=account_id)
     )
-    if not IdField.objects.for_account(account_id).filter(pk=id_field_id).exists():
-        raise NotFound("There is no such id field in this account.", code="id_field_not_found")
-    types = dict(ContactField.objects.for_account(account_id).values_list("name", "type"))
-    signatures = Signature.objects.for_account(account_id).in_bulk(book.rule_set.rules)
-    rules = [
-        Rule(number, pk, tuple((name, types[name]) for name in signatures[pk].fields), signatures[pk].phone_region)
-        for number, pk in enumerate(book.rule_set.rules, start=1)
-    ]
-    return Book(account_id, book.account.phone_region, book.rule_set, rules, types)
-
-
-def own_ids(*, book: Book, id_field_id: int, external_ids: Iterable[str]) -> dict[str, UUID]:
-    """External id → contact, in one id field."""
-    rows = ExternalId.objects.for_account(book.account_id).filter(id_field_id=id_field_id, value__in=list(external_ids))
-    return dict(rows.values_list("value", "contact_id"))
-
-
-def holders(*, book: Book, keys: Iterable[HeldKey]) -> dict[HeldKey, list[UUID]]:
-    """Who holds each of the keys: one query per rule."""
-    wanted: dict[int, list[UUID]] = {rule.number: [] for rule in book.rules}
-    for number, key in keys:
-        wanted[number].append(key)
-    result: dict[HeldKey, list[UUID]] = {(number, key): [] for number, keys_ in wanted.items() for key in keys_}
-    for rule in book.rules:
-        rows = MatchKey.objects.for_account(book.account_id).filter(
-            signature_id=rule.signature_id, key__in=wanted[rule.number]
-        )
-        for key, contact_id in rows.values_list("key", "contact_id"):
-            result[rule.number, key].append(contact_id)
-    return result
-
-
-def states(*, book: Book, id_field_id: int, contact_ids: Iterable[UUID]) -> dict[UUID, State]:
-    """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
-    wanted = list(contact_ids)
-    occupied = set(
-        ExternalId.objects.for_account(book.account_id)
-        .filter(id_field_id=id_field_id, contact_id__in=wanted)
-        .values_list("contact_id", flat=True)
+    rule_set_id, building_id, last_change, salt = book
+    rule_sets = RuleSet.objects.for_account(account_id).in_bulk([pk for pk in (rule_set_id, building_id) if pk])
+    types = dict(ContactField.objects.for_account(account_id).order_by().values_list("name", "type"))
+    signatures = {
+        pk: Signature(pk, tuple((name, types[name]) for name in fields), region, folds)
+        for pk, fields, region, folds in SignatureRow.objects.for_account(account_id)
+        .filter(retired_at__isnull=True)
+        .values_list("pk", "fields", "phone_region", "folds_plus_tags")
+    }
+    current = rule_sets[rule_set_id]
+    maintained = {pk for rule_set in rule_sets.values() for pk in rule_set.rules}
+    rules = Rules(
+        asked=[
+            Rule(number, signatures[pk], _blocked(signatures[pk], current.blocked))
+            for number, pk in enumerate(current.rules, start=1)
+        ],
+        signatures=[signature for pk, signature in signatures.items() if pk in maintained],
+        reject=current.policy == Policy.REJECT,
     )
-    rows = Contact.objects.for_account(book.account_id).filter(pk__in=wanted)
+    return Book(account_id, last_change, rule_set_id, current.phone_region, rules, types, salt)
+
+
+def _blocked(signature: Signature, blocked: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
+    """The rule set's own blocked values of a rule's fields, canonical."""
     return {
-        pk: State(pk, values, decode(provenance), version, pk in occupied)
-        for pk, values, provenance, version in rows.values_list("pk", "values", "provenance", "version")
+        name: frozenset(
+            text
+            for value in blocked[name]
+            if (text := normalise.canonical(type_, value, signature.phone_region, signature.folds_plus_tags))
+        )
+        for name, type_ in signature.fields
+        if blocked.get(name)
     }
 
 
-def existing_pairs(*, book: Book, contact_ids: Iterable[UUID]) -> list[Pair]:
-    """The pairs with a review item in which one of these contacts is."""
-    wanted = list(contact_ids)
-    rows = ReviewItem.objects.for_account(book.account_id).filter(Q(contact_id__in=wanted) | Q(other_id__in=wanted))
-    return [Pair(contact, other) for contact, other in rows.values_list("contact_id", "other_id")]
+def has_id_field(account_id: int, id_field_id: int) -> bool:
+    """Whether the id field is the account's."""
+    return bool(IdField.objects.for_account(account_id).filter(pk=id_field_id).exists())
 
 
-def save(*, book: Book, chunk: Chunk, write: Write, pairs: Mapping[Pair, Suspicion]) -> None:
-    """Writes what the chunk changed, a statement per table (and per rule for keys that are gone)."""
-    touched = [state for state in chunk.states.values() if state.changed or state.marked]
-    if any(state.changed for state in touched):
-        write.save(force_insert=True)
-    _save_contacts(book, touched, write)
-    ExternalId.objects.for_account(book.account_id).bulk_create(
-        ExternalId(id_field_id=chunk.id_field, value=value, contact_id=contact) for value, contact in chunk.linked
+def own_ids(book: Book, id_field_id: int, external_ids: Iterable[str]) -> dict[str, UUID]:
+    """External id → contact, in one id field."""
+    found = select(
+        f"""
+        SELECT id.value, id.contact_id FROM {sent(value="text")} CROSS JOIN contacts_externalid id
+        WHERE id.account_id = %s AND id.id_field_id = %s AND id.value = sent.value
+        """,
+        [rows({"value": value} for value in external_ids), book.account_id, id_field_id],
     )
-    _save_keys(book, touched)
-    ReviewItem.objects.for_account(book.account_id).bulk_create(
-        ReviewItem(
-            kind=suspicion.doubt,
-            contact_id=pair.contact,
-            other_id=pair.other,
-            rule_set=book.rule_set,
-            rule=suspicion.rule,
-            created_at=write.at,
-        )
-        for pair, suspicion in pairs.items()
+    return {value: uuid(contact) for value, contact in found}
+
+
+def erased_ids(book: Book, id_field_id: int, external_ids: Iterable[str]) -> frozenset[str]:
+    """Those of the external ids whose contact a person erased."""
+    digests = {book.digest(id_field_id, value): value for value in external_ids}
+    found = select(
+        f"""
+        SELECT erased.digest FROM {sent(digest="text")} CROSS JOIN contacts_erasedid erased
+        WHERE erased.account_id = %s AND erased.id_field_id = %s AND erased.digest = sent.digest
+        """,
+        [rows({"digest": digest} for digest in digests), book.account_id, id_field_id],
     )
+    return frozenset(digests[digest] for (digest,) in found)
 
 
-def _save_contacts(book: Book, touched: Sequence[State], write: Write) -> None:
-    """New and changed contacts in one statement; only what a reader can see makes a new version."""
-    rows = []
-    for state in touched:
-        state.version += state.changed
-        rows.append(
-            Contact(
-                id=state.id,
-                values=state.values,
-                provenance=encode(state.provenance, write.pk),
-                version=state.version,
-                created_at=write.at,
-                updated_at=write.at,
+def barred(book: Book, id_field_id: int, external_ids: Iterable[str]) -> dict[str, set[UUID]]:
+    """Unlinked external id → the contacts that a person said are no match for its last contact."""
+    found = select(
+        f"""
+        SELECT former.value, CASE WHEN item.contact_id = former.contact_id THEN item.other_id ELSE item.contact_id END
+        FROM {sent(value="text")} CROSS JOIN contacts_formerid former CROSS JOIN contacts_reviewitem item
+        WHERE former.account_id = %s AND former.id_field_id = %s AND former.value = sent.value
+        AND item.account_id = %s AND item.state = %s
+        AND (item.contact_id = former.contact_id OR item.other_id = former.contact_id)
+        """,
+        [
+            rows({"value": value} for value in external_ids),
+            *(book.account_id, id_field_id),
+            *(book.account_id, ReviewItem.State.NOT_A_MATCH),
+        ],
+    )
+    result: dict[str, set[UUID]] = {}
+    for value, contact in found:
+        result.setdefault(value, set()).add(uuid(contact))
+    return result
+
+
+def holders(book: Book, keys: Collection[HeldKey], *, room: int) -> dict[HeldKey, Holders]:
+    """Who holds each of the keys: one query per rule.
+
+    Of a key that is too common the oldest are read, `room` more than are needed to know that it is: as many as may
+    lose it before anybody asks.
+    """
+    result = {key: Holders() for key in keys}
+    for rule in book.rules.asked:
+        signature = rule.signature.id
+        asked = [{"key": key} for of, key in keys if of == signature]
+        scope = [book.account_id, signature]
+        found = select(
+            f"""
+            WITH asked AS MATERIALIZED (
+                SELECT sent.key AS key,
+                (SELECT count(*) FROM contacts_matchkey k
+                    WHERE k.account_id = %s AND k.signature_id = %s AND k.key = sent.key) AS count,
+                (SELECT k.contact_id FROM contacts_matchkey k
+                    WHERE k.account_id = %s AND k.signature_id = %s AND k.key = sent.key
+                    ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
+                FROM {sent(key="uuid")}
             )
+            SELECT asked.key, held.contact_id, asked.count FROM asked CROSS JOIN contacts_matchkey held
+            WHERE held.account_id = %s AND held.signature_id = %s AND held.key = asked.key
+            AND (asked.newest IS NULL OR held.contact_id <= asked.newest)
+            ORDER BY held.contact_id
+            """,
+            [*scope, *scope, TOO_COMMON + 1 + room, rows(asked), *scope],
         )
-    seen = [row for row, state in zip(rows, touched, strict=True) if state.changed]
-    marked = [row for row, state in zip(rows, touched, strict=True) if not state.changed]
-    contacts = Contact.objects.for_account(book.account_id)
-    contacts.bulk_create(
-        seen,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["values", "provenance", "version", "updated_at"],
-    )
-    contacts.bulk_update(marked, ["provenance"])
+        for key, contact, count in found:
+            each = result[HeldKey(signature, uuid(key))]
+            each.oldest.append(uuid(contact))
+            each.more = count - len(each.oldest)
+    return result
 
 
-def _save_keys(book: Book, touched: Sequence[State]) -> None:
-    """Match keys follow the values: gone ones are deleted, new and changed ones written."""
-    match_keys = MatchKey.objects.for_account(book.account_id)
-    rows = []
-    for rule in book.rules:
-        gone = []
-        for state in touched:
-            before, after = state.keys_before.get(rule.number), matching.key(rule, state.values)
-            if before is not None and after is None:
-                gone.append(state.id)
-            elif after is not None and after != before:
-                rows.append(MatchKey(signature_id=rule.signature_id, key=after, contact_id=state.id))
-        if gone:
-            match_keys.filter(signature_id=rule.signature_id, contact_id__in=gone).delete()
-    match_keys.bulk_create(
-        rows, update_conflicts=True, unique_fields=["account", "contact", "signature"], update_fields=["key"]
+def survivors(book: Book, contact_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """For contacts that were merged away: the contact that each is now. Those of other accounts are not there."""
+    found = select(
+        f"""
+        WITH RECURSIVE chain(id, now) AS (
+            SELECT sent.id, contact.merged_into_id FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
+            WHERE contact.account_id = %s AND contact.id = sent.id AND contact.merged_into_id IS NOT NULL
+            UNION ALL
+            SELECT chain.id, contact.merged_into_id FROM chain CROSS JOIN contacts_contact contact
+            WHERE contact.account_id = %s AND contact.id = chain.now AND contact.merged_into_id IS NOT NULL
+        )
+        SELECT id, now FROM chain
+        """,
+        [rows({"id": pk} for pk in contact_ids), book.account_id, book.account_id],
     )
+    # In the order of the chain: the last one counts.
+    return {uuid(pk): uuid(now) for pk, now in found}
+
+
+def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
+    """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
+    found = select(
+        f"""
+        SELECT contact.id, contact."values", contact.provenance, contact.version, contact.merged_into_id,
+        EXISTS (SELECT 1 FROM contacts_externalid id
+            WHERE id.account_id = %s AND id.contact_id = contact.id AND id.id_field_id = %s)
+        FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
+        WHERE contact.account_id = %s AND contact.id = sent.id
+        """,
+        [
+            *(book.account_id, id_field_id),
+            *(rows({"id": pk} for pk in contact_ids), book.account_id),
+        ],
+    )
+    result = {}
+    for pk, values_json, provenance, version, merged_into, occupied in found:
+        values, contact = json(values_json), uuid(pk)
+        entries = decode(json(provenance), values)
+        into = None if merged_into is None else uuid(merged_into)
+        result[contact] = State(contact, values, entries, version, bool(occupied), into)
+    return result
+
+
+def known_pairs(book: Book, contact_ids: Sequence[UUID]) -> dict[Pair, bool]:
+    """The pairs with a review item in which one of these contacts is, and whether they may be told again."""
+    ids, scope = rows({"id": pk} for pk in contact_ids), book.account_id
+    found = select(
+        f"""
+        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
+        WHERE item.account_id = %s AND item.contact_id = sent.id
+        UNION ALL
+        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
+        WHERE item.account_id = %s AND item.other_id = sent.id
+        """,
+        [ids, scope, ids, scope],
+    )
+    return {Pair(uuid(one), uuid(other)): state != ReviewItem.State.NOT_A_MATCH for one, other, state in found}

@@ -1,10 +1,10 @@
 """The engine: a list of records in, a list of results out, with the meaning of one by one in order.
 
-One for single writes and batches. Under the account's lock: look up, decide in memory, look up once more for the
-keys that came to be on the way, store. What is decided, and why, stands in contacts.matching.
+One for single writes, batches and imports. Under the account's lock: look up, decide in memory, look up once more for
+the keys that came to be on the way, store. What is decided, and why, stands in contacts.matching.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,15 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, DomainError, NotFound
+from accounts.errors import Conflict, DomainError, Gone, NotFound
 from accounts.models import Account
 from accounts.services import audit
 from contacts import matching, normalise
-from contacts.matching import TOO_COMMON, Decision, Outcome, Suspicion
-from contacts.models import Contact, ExternalId, Write
-from contacts.overlay import Chunk, HeldKey, Mode, Record, Step, review
-from contacts.services import store
+from contacts.matching import Decision, HeldKey, Outcome, Suspicion
+from contacts.models import ExternalId, FormerId, Write
+from contacts.overlay import Asked, Chunk, Holders, Mode, Record, Step
+from contacts.review import Findings, review
+from contacts.services import saving, store
 
 __all__ = ["Mode", "Origin", "Record", "Result", "unlink", "write"]
 
@@ -54,87 +55,146 @@ class Result:
 def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origin: Origin) -> list[Result]:
     """Writes records for an id field, in order, as if one by one. All of them or, on an error raised, none.
 
-    A record that is refused (`contact_not_found`, `id_conflict`, `ambiguous_match`) has its error in its result and
-    changes nothing. Raises NotFound `id_field_not_found` when the id field is not the account's.
+    A record that is refused (`contact_not_found`, `contact_erased`, `id_conflict`, `ambiguous_match`) has its error in
+    its result and changes nothing. Raises NotFound `id_field_not_found` when the id field is not the account's.
     """
-    book = store.lock(account_id=account_id, id_field_id=id_field_id)
-    chunk, holders = _look_up(book, id_field_id, records)
-    steps = [chunk.take(record) for record in records]
-    gained = {key for step in steps for key in step.gained}
-    holders |= store.holders(book=book, keys=gained - holders.keys())
-    pairs, told = review(steps, holders, store.existing_pairs(book=book, contact_ids=_looked_at(chunk, steps)))
-    origin_row = Write(
+    book = store.lock(account_id)
+    _check_id_field(account_id, id_field_id)
+    chunk, asked = _look_up(book, id_field_id, records)
+    steps = [chunk.take(record, keys) for record, keys in zip(records, asked, strict=True)]
+    findings = _review(book, chunk, steps)
+    row = Write(
         account_id=account_id,
+        id_field_id=id_field_id,
         authentication_id=origin.authentication_id,
         request_id=origin.request_id,
-        rule_set=book.rule_set,
+        rule_set_id=book.rule_set_id,
         at=timezone.now(),
     )
-    store.save(book=book, chunk=chunk, write=origin_row, pairs=pairs)
-    return [_result(book, chunk, step, suspicions) for step, suspicions in zip(steps, told, strict=True)]
+    saving.save(book, row, saving.Outcome(chunk.states.values(), chunk.links, findings.pairs, findings.crowds))
+    return [
+        _result(book, chunk, record, step, told)
+        for record, step, told in zip(records, steps, findings.told, strict=True)
+    ]
 
 
 @transaction.atomic
 def unlink(*, account_id: int, id_field_id: int, external_id: str, by: Actor) -> None:
     """Takes an external id off its contact, which stays with its values.
 
-    Raises NotFound `contact_not_found` when the id field has no such id.
+    Raises NotFound `contact_not_found` when the id field has no such id, Gone `contact_erased` when a person erased
+    its contact.
     """
-    store.lock(account_id=account_id, id_field_id=id_field_id)
-    ids = ExternalId.objects.for_account(account_id)
-    row = ids.select_related("contact", "id_field").filter(id_field_id=id_field_id, value=external_id).first()
+    book = store.lock(account_id)
+    _check_id_field(account_id, id_field_id)
+    ids = ExternalId.objects.for_account(account_id).select_related("id_field")
+    row = ids.filter(id_field_id=id_field_id, value=external_id).first()
     if row is None:
-        raise NotFound("Your id field has no such external id.", code="contact_not_found")
-    contact: Contact = row.contact
-    contact.version += 1
-    contact.updated_at = timezone.now()
-    contact.save(update_fields=["version", "updated_at"])
+        raise _erased() if store.erased_ids(book, id_field_id, [external_id]) else _not_found()
+    state = store.states(book, [row.contact_id])[row.contact_id]
+    state.changed = True
+    # Whom it pointed at is remembered: what a person said of that contact holds when the id is sent again.
+    FormerId.objects.for_account(account_id).update_or_create(
+        id_field_id=id_field_id, value=external_id, defaults={"contact_id": row.contact_id}
+    )
     row.delete()
+    write_row = Write(
+        account_id=account_id,
+        id_field_id=id_field_id,
+        request_id=by.request_id,
+        rule_set_id=book.rule_set_id,
+        at=timezone.now(),
+    )
+    saving.save(book, write_row, saving.Outcome([state]))
     audit.record(
         account=Account.objects.get(pk=account_id),
         action="external_id.unlinked",
-        object_id=contact.pk,
+        object_id=row.contact_id,
         object_label=row.id_field.name,
         by=by,
     )
 
 
-def _look_up(book: store.Book, id_field_id: int, records: Sequence[Record]) -> tuple[Chunk, dict[HeldKey, list[UUID]]]:
+def _check_id_field(account_id: int, id_field_id: int) -> None:
+    if not store.has_id_field(account_id, id_field_id):
+        raise NotFound("There is no such id field in this account.", code="id_field_not_found")
+
+
+def _look_up(book: store.Book, id_field_id: int, records: Sequence[Record]) -> tuple[Chunk, list[Asked]]:
     """Own ids of all records, the holders of the records' keys, and the contacts that they may concern."""
-    own = store.own_ids(book=book, id_field_id=id_field_id, external_ids={record.external_id for record in records})
-    new = [record for record in records if record.external_id not in own and record.link_to is None]
-    sent = {key for record in new for key in matching.keys(book.rules, record.values).items()}
-    holders = store.holders(book=book, keys=sent)
-    # A record takes a key off one contact at most, so a key held by more than there are records stays ambiguous.
-    linkable = [contact for contacts in holders.values() if len(contacts) <= len(records) for contact in contacts]
-    named = [record.link_to for record in records if record.link_to is not None]
+    own = store.own_ids(book, id_field_id, {record.external_id for record in records})
+    new = {record.external_id for record in records} - own.keys()
+    asked: list[Asked] = [
+        matching.look_ups(book.rules, record.values) if record.external_id in new and record.link_to is None else []
+        for record in records
+    ]
+    holders = store.holders(book, {key for keys in asked for _, key in keys}, room=len(records))
+    named = {record.link_to for record in records if record.link_to is not None}
+    survivors = store.survivors(book, named) if named else {}
+    barred = store.barred(book, id_field_id, new) if new else {}
+    sure = {*own.values(), *named, *survivors.values(), *(pk for contacts in barred.values() for pk in contacts)}
     chunk = Chunk(
         rules=book.rules,
-        reject=book.reject,
         id_field=id_field_id,
         own=own,
+        erased=store.erased_ids(book, id_field_id, new) if new else frozenset(),
+        barred=barred,
+        survivors=survivors,
         holders=holders,
-        states=store.states(book=book, id_field_id=id_field_id, contact_ids={*own.values(), *linkable, *named}),
+        states=store.states(book, _may_concern(holders, sure), id_field_id=id_field_id),
         new_id=uuid7,
     )
-    return chunk, holders
+    return chunk, asked
 
 
-def _looked_at(chunk: Chunk, steps: Sequence[Step]) -> set[UUID]:
-    """The contacts of the steps that may have review items already: all but those made on the way."""
-    return {step.contact for step in steps if step.contact is not None and not chunk.states[step.contact].is_new}
+def _may_concern(holders: Mapping[HeldKey, Holders], sure: set[UUID]) -> set[UUID]:
+    """The contacts that records may be linked to, beside those that they surely concern.
+
+    A key's holder is linked when it is the only one, in the end: when all others may have lost the key by then, which
+    only contacts can that records concern. What thousands share is not loaded.
+    """
+    concerned = set(sure)
+    waiting = [each for each in holders.values() if each.oldest and not each.more]
+    while True:
+        found = {
+            contact
+            for each in waiting
+            if len(rest := [contact for contact in each.oldest if contact not in concerned]) == 1
+            for contact in rest
+        }
+        if not found:
+            return concerned
+        concerned |= found
 
 
-def _result(book: store.Book, chunk: Chunk, step: Step, suspicions: Sequence[Suspicion]) -> Result:
-    decision = step.decision
+def _review(book: store.Book, chunk: Chunk, steps: Sequence[Step]) -> Findings:
+    """The second look-up: the holders of every key that a contact came to ask by on the way, and the known pairs."""
+    asking = {key for step in steps for _, key in step.moved.asking}
+    holders = dict(chunk.holders) | store.holders(book, asking - chunk.holders.keys(), room=len(steps))
+    doubtful = [
+        step.contact
+        for step in steps
+        if step.contact is not None
+        and (step.decision.suspicions or step.moved.asking)
+        and not chunk.states[step.contact].is_new
+    ]
+    return review(steps, holders, store.known_pairs(book, doubtful) if doubtful else {})
+
+
+def _result(book: store.Book, chunk: Chunk, record: Record, step: Step, told: Sequence[Suspicion]) -> Result:
     if step.contact is None:
-        return Result(error=_refusal(decision))
+        return Result(error=_refusal(step.decision))
+    warnings = _value_warnings(book, record)
+    if step.found:
+        warnings += _common_key(step)
+    if told:
+        warnings += _duplicates(told)
     return Result(
         outcome=_outcome(step),
         contact_id=step.contact,
         version=chunk.states[step.contact].version,
-        matched_by=_matched_by(decision),
-        warnings=[*_value_warnings(book, step), *_common_key(step), *_duplicates(suspicions)],
+        matched_by=_matched_by(step.decision),
+        warnings=warnings,
     )
 
 
@@ -152,14 +212,26 @@ def _matched_by(decision: Decision) -> dict[str, Any] | None:
     if decision.by_link_to:
         return {"link_to": True}
     if decision.outcome is Outcome.LINK and decision.rule is not None:
-        return {"rule": decision.rule.number, "fields": [name for name, _ in decision.rule.fields]}
+        return {"rule": decision.rule.number, "fields": [name for name, _ in decision.rule.signature.fields]}
     return None
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such contact.", code="contact_not_found")
+
+
+def _erased() -> Gone:
+    return Gone(
+        "The contact with this external id was erased. An owner of the account can lift that.", code="contact_erased"
+    )
 
 
 def _refusal(decision: Decision) -> DomainError:
     candidates = {"candidates": [str(contact) for contact in decision.candidates]}
     if decision.outcome is Outcome.NOT_FOUND:
-        return NotFound("There is no such contact.", code="contact_not_found")
+        return _not_found()
+    if decision.outcome is Outcome.ERASED:
+        return _erased()
     if decision.outcome is Outcome.AMBIGUOUS:
         detail = f"Rule {decision.rule.number if decision.rule else ''} finds several contacts; name one by link_to."
         return Conflict(detail, code="ambiguous_match", extra=candidates)
@@ -170,31 +242,36 @@ def _refusal(decision: Decision) -> DomainError:
     )
 
 
-def _value_warnings(book: store.Book, step: Step) -> list[dict[str, Any]]:
+def _value_warnings(book: store.Book, record: Record) -> list[dict[str, Any]]:
     """Values that were stored and identify nobody."""
-    in_rules = {name for rule in book.rules for name, _ in rule.fields}
     warnings = []
-    for name, text in step.record.values.items():
-        type_ = book.field_types.get(name, "text")
-        if text is None:
+    for name, value in record.values.items():
+        if value is None:
             continue
-        if type_ == "phone" and normalise.canonical(type_, text, book.phone_region) is None:
+        if name in book.phone_fields and normalise.canonical("phone", value, book.phone_region) is None:
             warnings.append({"code": "invalid_phone", "field": name})
-        elif name in in_rules and normalise.is_blocked(name, type_, text):
+        elif name in book.rule_fields and _is_blocked(book, name, record.values):
             warnings.append({"code": "blocked_value", "field": name})
     return warnings
 
 
+def _is_blocked(book: store.Book, name: str, values: Mapping[str, normalise.Value | None]) -> bool:
+    """By the built-in list, or by the rule set's own."""
+    type_, value = book.field_types[name], values[name]
+    if value is not None and normalise.is_blocked(name, type_, value):
+        return True
+    return any(matching.is_blocked(rule, name, type_, values) for rule in book.rules.asked)
+
+
 def _common_key(step: Step) -> list[dict[str, Any]]:
     """Whether the key that decided is held by too many to identify anybody."""
-    found = next((each for each in step.found if each.contacts), None)
-    if found is None or len(found.contacts) <= TOO_COMMON:
+    deciding = step.found[0]
+    if not deciding.too_common:
         return []
-    return [{"code": "value_too_common", "rule": found.rule.number, "count": len(found.contacts)}]
+    return [{"code": "value_too_common", "rule": deciding.rule.number, "count": deciding.total}]
 
 
-def _duplicates(suspicions: Sequence[Suspicion]) -> list[dict[str, Any]]:
+def _duplicates(told: Sequence[Suspicion]) -> list[dict[str, Any]]:
     return [
-        {"code": str(suspicion.doubt), "contact": str(suspicion.contact), "rule": suspicion.rule}
-        for suspicion in suspicions
+        {"code": str(suspicion.doubt), "contact": str(suspicion.contact), "rule": suspicion.rule} for suspicion in told
     ]

@@ -12,7 +12,7 @@ from accounts.errors import NotFound
 from accounts.models import AuditEvent
 from contacts.models import Contact, ExternalId, MatchKey, ReviewItem, Write
 from contacts.overlay import Mode, Record
-from contacts.services import store, sync
+from contacts.services import saving, sync
 from contacts.services.sync import Origin, Result
 from tests.contacts.world import SYSTEMS, Sent, World
 
@@ -108,13 +108,13 @@ def test_nothing_is_half_written_when_the_last_statement_fails(monkeypatch: pyte
     write(world, SHOP, Record("1", {"email": "jan@example.com"}))
     state = world.state()
 
-    real = store.save
+    real = saving.save
 
-    def save_and_fail(**given: Any) -> None:
-        real(**given)
+    def save_and_fail(*given: Any) -> None:
+        real(*given)
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(store, "save", save_and_fail)
+    monkeypatch.setattr(saving, "save", save_and_fail)
     with pytest.raises(RuntimeError), transaction.atomic():
         write(world, CRM, Record("1", {"email": "jan@example.com"}), Record("2", {"email": "jan@example.com"}))
     assert world.state() == state

@@ -11,10 +11,11 @@ from uuid import UUID, uuid4
 
 from accounts.actor import SYSTEM
 from accounts.errors import NotFound
-from contacts.models import Contact, ContactBook, ExternalId, IdField, MatchKey, ReviewItem, RuleSet, Signature
+from contacts.models import Contact, ExternalId, IdField, MatchKey, ReviewItem
 from contacts.overlay import Mode, Record
 from contacts.provenance import Before, Stamp, decode
-from contacts.services import sync
+from contacts.services import rules, sync
+from contacts.services.rules import Draft
 from tests import factories
 
 SYSTEMS = ("externalCustomerId", "webshopCustomerId", "crmCustomerId")
@@ -58,18 +59,9 @@ class World:
         for name in SYSTEMS[1:]:
             self.id_fields[name] = factories.id_field(self.account, name)
         self.names = {row.pk: name for name, row in self.id_fields.items()}
-        signatures = [self._signature(list(rule)) for rule in self.rules]
-        self.signatures = {signature.pk: number for number, signature in enumerate(signatures, start=1)}
-        rule_set = RuleSet.objects.for_account(self.account).create(
-            number=2, rules=[signature.pk for signature in signatures], policy=self.policy, created_by="test"
-        )
-        ContactBook.objects.for_account(self.account).update(rule_set=rule_set)
-
-    def _signature(self, fields: list[str]) -> Signature:
-        signature: Signature = Signature.objects.for_account(self.account).get_or_create(
-            fields=fields, phone_region="NL", normaliser=1
-        )[0]
-        return signature
+        draft = Draft(rules=self.rules, policy=self.policy)
+        rule_set = rules.publish(account=self.account, draft=draft, by=SYSTEM)
+        self.signatures = {pk: number for number, pk in enumerate(rule_set.rules, start=1)}
 
     def ids(self) -> list[UUID]:
         return list(Contact.objects.for_account(self.account).order_by("pk").values_list("pk", flat=True))
@@ -115,7 +107,11 @@ class World:
         order = {pk: name for name, pk in enumerate(self.ids())}
         contacts = Contact.objects.for_account(self.account).order_by("pk")
         keys = MatchKey.objects.for_account(self.account).values_list("signature_id", "key", "contact_id")
-        pairs = ReviewItem.objects.for_account(self.account).values_list("contact_id", "other_id", "kind")
+        pairs = (
+            ReviewItem.objects.for_account(self.account)
+            .filter(contact__isnull=False)
+            .values_list("contact_id", "other_id", "kind")
+        )
         return {
             "ids": self.external_ids(),
             "values": {order[contact.pk]: contact.values for contact in contacts},
@@ -132,8 +128,8 @@ class World:
             return None if entry is None else (entry.value, writer(entry.stamp))
 
         return {
-            name: (writer(entry.stamp), entry.stamp.rule, before(entry.before), entry.shared)
-            for name, entry in decode(contact.provenance).items()
+            name: (writer(entry.stamp), entry.stamp.rule, before(entry.before), bool(entry.shared))
+            for name, entry in decode(contact.provenance, contact.values).items()
         }
 
 

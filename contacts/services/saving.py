@@ -1,0 +1,208 @@
+"""What a write leaves behind: one set-wise statement a table, all of one account."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from contacts.matching import HeldKey, Suspicion
+from contacts.models import Change, ReviewItem, Write
+from contacts.provenance import encode
+from contacts.review import Crowd, Pair
+from contacts.services.statements import instant, rows, run, sent
+from contacts.services.store import Book
+from contacts.state import State
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a write leaves behind: contacts, external ids given (value, contact, rule), review items to open."""
+
+    states: Collection[State]
+    links: Sequence[tuple[str, UUID, int | None]] = ()
+    pairs: Mapping[Pair, Suspicion] = field(default_factory=dict)
+    crowds: Mapping[HeldKey, Crowd] = field(default_factory=dict)
+    gone: Mapping[UUID, str] = field(default_factory=dict)
+    """Contacts of which another kind of change is told than created or updated."""
+
+
+def save(book: Book, write: Write, outcome: Outcome) -> None:
+    """Writes it. The `write` is stored when anything is, and every version that it makes has a change row."""
+    touched = [state for state in outcome.states if state.changed or state.marked]
+    if touched:
+        write.save(force_insert=True)
+        _save_contacts(book, touched, write)
+    if outcome.links:
+        _save_links(book, outcome.links, write)
+    _save_keys(book, touched)
+    _save_changes(book, touched, write, outcome.gone)
+    if outcome.pairs:
+        _open_pairs(book, outcome.pairs, write)
+    if outcome.crowds:
+        _open_crowds(book, outcome.crowds, write)
+
+
+def _save_contacts(book: Book, touched: Sequence[State], write: Write) -> None:
+    """New and changed contacts; only what a reader can see makes a new version."""
+    at = instant(write.at)
+    for state in touched:
+        state.version += state.changed
+    run(
+        f"""
+        INSERT INTO contacts_contact
+            (id, account_id, "values", provenance, version, merged_into_id, created_at, updated_at)
+        SELECT sent.id, %s, sent."values", sent.provenance, sent.version, sent.merged_into, %s, %s
+        FROM {sent(id="uuid", values="jsonb", provenance="jsonb", version="integer", merged_into="uuid")} WHERE true
+        ON CONFLICT (id) DO UPDATE SET
+            "values" = excluded."values", provenance = excluded.provenance, version = excluded.version,
+            merged_into_id = excluded.merged_into_id,
+            updated_at = CASE WHEN excluded.version > contacts_contact.version
+                THEN excluded.updated_at ELSE contacts_contact.updated_at END
+        WHERE contacts_contact.account_id = %s
+        """,
+        [book.account_id, at, at, rows(_contact(state, write.pk) for state in touched), book.account_id],
+    )
+
+
+def _contact(state: State, write_id: int) -> dict[str, object]:
+    return {
+        "id": state.id,
+        "values": state.values,
+        "provenance": encode(state.provenance, state.values, write_id),
+        "version": state.version,
+        "merged_into": state.merged_into,
+    }
+
+
+def _save_links(book: Book, links: Sequence[tuple[str, UUID, int | None]], write: Write) -> None:
+    run(
+        f"""
+        INSERT INTO contacts_externalid (account_id, id_field_id, value, contact_id, write_id, rule)
+        SELECT %s, %s, sent.value, sent.contact, %s, sent.rule
+        FROM {sent(value="text", contact="uuid", rule="smallint")}
+        """,
+        [
+            *(book.account_id, write.id_field_id, write.pk),
+            rows({"value": value, "contact": contact, "rule": rule} for value, contact, rule in links),
+        ],
+    )
+
+
+def _save_keys(book: Book, touched: Sequence[State]) -> None:
+    """Match keys follow the values: gone ones are deleted, new and changed ones written."""
+    gone, now = [], []
+    for state in touched:
+        for signature, before in state.keys_before.items():
+            key = state.keys[signature]
+            if key == before:
+                continue
+            if key is None:
+                gone.append({"signature": signature, "contact": state.id})
+            else:
+                now.append((signature, state.id, key))
+    if gone:
+        run(
+            f"""
+            DELETE FROM contacts_matchkey WHERE account_id = %s AND (signature_id, contact_id) IN
+                (SELECT sent.signature, sent.contact FROM {sent(signature="bigint", contact="uuid")})
+            """,
+            [book.account_id, rows(gone)],
+        )
+    if now:
+        put_keys(book, now)
+
+
+def put_keys(book: Book, keys: Sequence[tuple[int, UUID, UUID]]) -> None:
+    """Gives contacts their match keys: (signature, contact, key) each."""
+    run(
+        f"""
+        INSERT INTO contacts_matchkey (account_id, signature_id, contact_id, key)
+        SELECT %s, sent.signature, sent.contact, sent.key
+        FROM {sent(signature="bigint", contact="uuid", key="uuid")} WHERE true
+        ON CONFLICT (account_id, contact_id, signature_id) DO UPDATE SET key = excluded.key
+        """,
+        [
+            book.account_id,
+            rows({"signature": signature, "contact": contact, "key": key} for signature, contact, key in keys),
+        ],
+    )
+
+
+def _save_changes(book: Book, touched: Sequence[State], write: Write, gone: Mapping[UUID, str]) -> None:
+    """A change per contact that a reader sees changed, numbered on without gaps: the account's lock is held."""
+    seen = [state for state in touched if state.changed]
+    if not seen:
+        return
+    changes = [
+        {
+            "number": number,
+            "contact": state.id,
+            "kind": gone.get(state.id, Change.Kind.CREATED if state.is_new else Change.Kind.UPDATED),
+            "fields": sorted(state.fields),
+        }
+        for number, state in enumerate(seen, start=book.last_change + 1)
+    ]
+    run(
+        f"""
+        INSERT INTO contacts_change (account_id, number, contact_id, kind, fields, write_id)
+        SELECT %s, sent.number, sent.contact, sent.kind, sent.fields, %s
+        FROM {sent(number="bigint", contact="uuid", kind="text", fields="jsonb")}
+        """,
+        [book.account_id, write.pk, rows(changes)],
+    )
+    run(
+        "UPDATE contacts_contactbook SET last_change = %s WHERE account_id = %s",
+        [book.last_change + len(seen), book.account_id],
+    )
+
+
+def _open_pairs(book: Book, pairs: Mapping[Pair, Suspicion], write: Write) -> None:
+    items = [
+        {
+            "id": uuid7(),
+            "kind": suspicion.doubt,
+            "contact": pair.contact,
+            "other": pair.other,
+            "rule": suspicion.rule,
+        }
+        for pair, suspicion in pairs.items()
+    ]
+    run(
+        f"""
+        INSERT INTO contacts_reviewitem
+            (id, account_id, kind, state, contact_id, other_id, rule_set_id, rule, created_at, decided_by)
+        SELECT sent.id, %s, sent.kind, %s, sent.contact, sent.other, %s, sent.rule, %s, ''
+        FROM {sent(id="uuid", kind="text", contact="uuid", other="uuid", rule="smallint")}
+        """,
+        [book.account_id, ReviewItem.State.OPEN, book.rule_set_id, instant(write.at), rows(items)],
+    )
+
+
+def _open_crowds(book: Book, crowds: Mapping[HeldKey, Crowd], write: Write) -> None:
+    """One item per key; the count of an open one is brought up to date, a decided one is left as it is."""
+    items = [
+        {
+            "id": uuid7(),
+            "signature": held.signature,
+            "key": held.key,
+            "count": crowd.total,
+            "rule": crowd.rule,
+        }
+        for held, crowd in crowds.items()
+    ]
+    run(
+        f"""
+        INSERT INTO contacts_reviewitem
+            (id, account_id, kind, state, signature_id, key, count, rule_set_id, rule, created_at, decided_by)
+        SELECT sent.id, %s, %s, %s, sent.signature, sent.key, sent.count, %s, sent.rule, %s, ''
+        FROM {sent(id="uuid", signature="bigint", key="uuid", count="integer", rule="smallint")} WHERE true
+        ON CONFLICT (account_id, signature_id, key) DO UPDATE SET count = excluded.count
+        WHERE contacts_reviewitem.account_id = %s AND contacts_reviewitem.state = %s
+        """,
+        [
+            *(book.account_id, ReviewItem.Kind.TOO_COMMON, ReviewItem.State.OPEN),
+            *(book.rule_set_id, instant(write.at), rows(items)),
+            *(book.account_id, ReviewItem.State.OPEN),
+        ],
+    )

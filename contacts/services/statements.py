@@ -1,0 +1,65 @@
+"""Set-wise SQL that runs alike on PostgreSQL and SQLite: rows go in as one JSON parameter, however many they are.
+
+On PostgreSQL a statement fed by `jsonb_to_recordset` does 1,000 rows in a third of the time of `unnest`; COPY
+is a little faster still, but only inserts. On SQLite `json_each` takes as long as filling a temporary table, which it
+makes needless.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+_encoders = {
+    "postgresql": msgspec.json.Encoder(uuid_format="canonical").encode,
+    # It has no type for them: Django keeps the 32 digits.
+    "sqlite": msgspec.json.Encoder(uuid_format="hex").encode,
+}
+_decode = msgspec.json.Decoder().decode
+
+
+def sent(**columns: str) -> str:
+    """The FROM item `sent` of a JSON parameter, an array of objects. `columns`: name → PostgreSQL type."""
+    if connection.vendor == "postgresql":
+        described = ", ".join(f'"{name}" {type_}' for name, type_ in columns.items())
+        return f"jsonb_to_recordset(%s::jsonb) AS sent({described})"
+    # An arrow with one head keeps JSON as it is, one with two makes it a value.
+    read = (f"value {'->' if type_ == 'jsonb' else '->>'} '{name}' AS \"{name}\"" for name, type_ in columns.items())
+    return f"(SELECT {', '.join(read)} FROM json_each(%s)) AS sent"
+
+
+def rows(objects: Iterable[Mapping[str, Any]]) -> str:
+    """The JSON parameter for `sent`."""
+    return _encoders[connection.vendor](list(objects)).decode()
+
+
+def instant(value: datetime) -> Any:
+    """An instant as the database's own parameter."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def uuid(value: Any) -> UUID:
+    """An id as read: PostgreSQL has a type for it, SQLite keeps 32 digits."""
+    return value if isinstance(value, UUID) else UUID(hex=value)
+
+
+def json(value: str) -> Any:
+    """A JSON column as read."""
+    return _decode(value)
+
+
+def select(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+def run(sql: str, parameters: Sequence[Any]) -> None:
+    """Runs a statement that returns nothing."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
