@@ -1,0 +1,127 @@
+"""Taking a contact apart, and editing it by hand: what only people do, and neither merges nor erases."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from uuid_utils.compat import uuid7
+
+from accounts.actor import Actor
+from accounts.errors import FieldError, NotFound, ValidationFailed
+from accounts.models import Account
+from accounts.services import audit
+from contacts import normalise, state
+from contacts.models import ContactField, ExternalId, ReviewItem
+from contacts.normalise import Field, Invalid, Value
+from contacts.provenance import Entry, Writer
+from contacts.review import Pair
+from contacts.services.by_hand import ByHand, warnings
+from contacts.state import State
+
+
+@transaction.atomic
+def split(*, account: Account, id_field_id: int, external_id: str, by: Actor) -> UUID:
+    """Takes an external id out of its contact into one of its own, with the values that it sent last; the contact
+    keeps those that others sent too, and gets back what each of the rest replaced. The two become *not a match*.
+    Returns the new contact's id.
+
+    Raises NotFound `contact_not_found`.
+    """
+    hand = ByHand.begin(account, by)
+    ids = ExternalId.objects.for_account(account)
+    row: ExternalId | None = ids.filter(id_field_id=id_field_id, value=external_id).first()
+    if row is None:
+        raise NotFound("There is no such external id in this account.", code="contact_not_found")
+    (contact,) = hand.load(row.contact_id)
+    apart = State(uuid7(), {}, {}, version=0, is_new=True)
+    hand.states[apart.id] = apart
+    contact.changed = apart.changed = True
+    _part(hand, contact, apart, Writer(id_field_id, external_id))
+    pair = Pair.of(contact.id, apart.id)
+    ReviewItem.objects.for_account(account).create(
+        kind=ReviewItem.Kind.POSSIBLE_DUPLICATE,
+        state=ReviewItem.State.NOT_A_MATCH,
+        contact_id=pair.contact,
+        other_id=pair.other,
+        rule_set_id=hand.row.rule_set_id,
+        created_at=hand.row.at,
+        decided_at=hand.row.at,
+        decided_by=by.label,
+    )
+    hand.save(hand.review())
+    row.contact_id, row.write, row.rule = apart.id, hand.row, None
+    row.save(update_fields=["contact", "write", "rule"])
+    _record(account, "contact.split", contact.id, by, {"new_contact": str(apart.id)})
+    return apart.id
+
+
+def _part(hand: ByHand, contact: State, apart: State, writer: Writer) -> None:
+    """Gives the new contact all that the writer sent last, and the old one what others did."""
+    moving: dict[str, Value | None] = {}
+    staying: dict[str, Value | None] = {}
+    for name, entry in list(contact.provenance.items()):
+        sent_by_it = next((stamp for stamp in (entry.stamp, *entry.shared) if stamp.writer == writer), None)
+        if sent_by_it is not None:
+            moving[name], apart.provenance[name] = contact.values.get(name), Entry(sent_by_it)
+        left = _without(entry, writer)
+        if left is not None:
+            contact.provenance[name] = left
+        elif entry.before is not None:
+            staying[name], contact.provenance[name] = entry.before.value, Entry(entry.before.stamp)
+        else:
+            staying[name] = None
+            del contact.provenance[name]
+    hand.put(contact, staying)
+    hand.put(apart, moving)
+
+
+def _without(entry: Entry, writer: Writer) -> Entry | None:
+    """The entry of a value that others sent too; None when only this writer did. What it once wrote is another
+    person's now, and not to be given back here."""
+    senders = [stamp for stamp in (entry.stamp, *entry.shared) if stamp.writer != writer]
+    if not senders:
+        return None
+    before = None if entry.before is not None and entry.before.stamp.writer == writer else entry.before
+    return Entry(senders[0], tuple(senders[1:]), before)
+
+
+@transaction.atomic
+def edit(*, account: Account, contact_id: UUID, values: Mapping[str, object], by: Actor) -> list[dict[str, Any]]:
+    """Writes values by hand (None empties); returns the possible duplicates that come of it, as the API tells them.
+
+    Raises NotFound `contact_not_found`, Conflict `merged_away`, ValidationFailed naming each field.
+    """
+    hand = ByHand.begin(account, by)
+    (contact,) = hand.load(contact_id)
+    sent = _checked(account, values)
+    _, moved = state.write(contact, sent, hand.stamp, hand.book.rules)
+    hand.moved(contact, moved)
+    findings = hand.review()
+    hand.save(findings)
+    if contact.changed:
+        _record(account, "contact.edited", contact.id, by, {"fields": sorted(contact.fields)})
+    return [warning for told in findings.told for warning in warnings(told)]
+
+
+def _checked(account: Account, values: Mapping[str, object]) -> dict[str, Value | None]:
+    """The values as they are stored. Raises ValidationFailed."""
+    fields = {field.name: field for field in ContactField.objects.for_account(account)}
+    errors, sent = [], {}
+    for name, value in values.items():
+        if name not in fields:
+            errors.append(FieldError(name, "unknown_field", f"There is no contact field “{name[:63]}”."))
+        elif fields[name].retired_at is not None:
+            errors.append(FieldError(name, "retired_field", f"{name} is retired and takes no values any more."))
+        else:
+            try:
+                sent[name] = normalise.stored(Field(fields[name].type, tuple(fields[name].choices)), value)
+            except Invalid as refusal:
+                errors.append(FieldError(name, refusal.code, refusal.detail))
+    if errors:
+        raise ValidationFailed(errors)
+    return sent
+
+
+def _record(account: Account, action: str, contact_id: UUID, by: Actor, after: dict[str, Any]) -> None:
+    audit.record(account=account, action=action, object_id=contact_id, object_label=str(contact_id), after=after, by=by)
