@@ -1,6 +1,6 @@
 """The base of every API view: which account the caller's key opens, and what a call may be asked with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -30,7 +30,9 @@ class AccountAPIView(APIView):
     metadata_class = None
 
     parameters: ClassVar[frozenset[str]] = frozenset()
-    """The query parameters that this call knows."""
+    """The query parameters that every call of this view knows."""
+    flags: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Method → the parameters that say true or false and are left out for false."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -39,7 +41,8 @@ class AccountAPIView(APIView):
     def check_call(self, request: Request) -> None:
         """Raises ValidationFailed naming every parameter and condition that the call does not know."""
         headers = CONDITIONS if request.method in SAFE_METHODS else CONDITIONS + WRITE_CONDITIONS
-        unknown = sorted({name for name, _ in sent_parameters(request)} - self.parameters)
+        flags = self.flags.get(str(request.method), frozenset())
+        unknown = sorted({name for name, _ in sent_parameters(request)} - self.parameters - flags)
         errors = [
             FieldError(name[:50], "unknown_parameter", f"This call has no parameter “{name[:50]}”; leave it out.")
             for name in unknown
@@ -49,8 +52,20 @@ class AccountAPIView(APIView):
             for name in headers
             if name in request.headers
         ]
+        errors += [
+            FieldError(name, "invalid_choice", f"Write {name}=true or {name}=false, once, or leave it out.")
+            for name in sorted(flags)
+            if self._said(name) not in ([], ["true"], ["false"])
+        ]
         if errors:
             raise ValidationFailed(errors)
+
+    def flag(self, name: str) -> bool:
+        """Whether the call was sent with `?name=true`."""
+        return self._said(name) == ["true"]
+
+    def _said(self, name: str) -> list[str]:
+        return [value for sent, value in sent_parameters(self.request) if sent == name]
 
     @property
     def caller(self) -> Any:

@@ -1,24 +1,30 @@
 """The calls on contacts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actor import Actor
 from accounts.errors import DomainError, NotFound, ValidationFailed
 from accounts.middleware import client_address
+from accounts.models import Account
 from accounts.rest import problem
 from accounts.tenancy.api import AccountAPIView, sent_parameters
 from accounts.wsgi import PATH_IS_BROKEN
-from contacts import normalise, queries
+from contacts import explain, normalise, queries
 from contacts.api import payload, schema
 from contacts.normalise import Invalid
 from contacts.overlay import Mode, Record
-from contacts.services import sync
+from contacts.services import erasure, sync
 from contacts.services.sync import Origin, Result
+
+WRITES = frozenset({"dry_run"})
 
 
 class ContactAPIView(AccountAPIView):
@@ -37,6 +43,16 @@ class ContactAPIView(AccountAPIView):
         data: Any = self.request.data
         return data if isinstance(data, bytes) else b""
 
+    @contextmanager
+    def taking_back(self) -> Iterator[None]:
+        """With `?dry_run=true` all that is written inside is taken back again, so that the answer is the real one."""
+        if not self.flag("dry_run"):
+            yield
+            return
+        with transaction.atomic():
+            yield
+            transaction.set_rollback(True)
+
     def write(self, records: list[Record]) -> list[Result]:
         return sync.write(
             account_id=self.account_id, id_field_id=self.caller.id_field_id, records=records, origin=self.origin
@@ -44,10 +60,11 @@ class ContactAPIView(AccountAPIView):
 
     def write_one(self, record: Record) -> Response:
         """Writes one record and answers with the contact. Raises what the engine refuses with."""
-        (result,) = self.write([record])
-        if result.error is not None or result.contact_id is None:
-            raise result.error or _not_there()
-        contact = self.contact(result.contact_id, record.external_id)
+        with self.taking_back():
+            (result,) = self.write([record])
+            if result.error is not None or result.contact_id is None:
+                raise result.error or _not_there()
+            contact = self.contact(result.contact_id, record.external_id)
         status = 201 if result.outcome == "created" else 200
         return Response(_result_json(result) | {"contact": contact}, status=status, headers=_etag(contact))
 
@@ -70,6 +87,8 @@ class FieldsView(ContactAPIView):
 class ContactsView(ContactAPIView):
     """All contacts of the account."""
 
+    flags = {"POST": WRITES}
+
     @schema.upsert
     def post(self, request: Request) -> Response:
         return self.write_one(payload.read_upsert(self.body(), self.context))
@@ -77,6 +96,8 @@ class ContactsView(ContactAPIView):
 
 class OneContactView(ContactAPIView, ABC):
     """The contact that one of the caller's own ids points at."""
+
+    flags = {"GET": frozenset({"explain"}), "PUT": WRITES, "PATCH": WRITES, "DELETE": WRITES | {"erase"}}
 
     @abstractmethod
     def own_id(self) -> str:
@@ -90,6 +111,8 @@ class OneContactView(ContactAPIView, ABC):
         if contact_id is None:
             raise NotFound("Your id field has no such external id.", code="contact_not_found")
         contact = self.contact(contact_id, own)
+        if self.flag("explain"):
+            contact["explanation"] = explain.explanation(account_id=self.account_id, contact_id=contact_id)
         return Response(contact, headers=_etag(contact))
 
     def put(self, request: Request, **kwargs: str) -> Response:
@@ -102,16 +125,14 @@ class OneContactView(ContactAPIView, ABC):
 
     def delete(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
-        sync.unlink(
-            account_id=self.account_id,
-            id_field_id=self.caller.id_field_id,
-            external_id=own,
-            by=Actor(
-                label=self.caller.key,
-                address=client_address(request._request),
-                request_id=self.origin.request_id,
-            ),
-        )
+        address = client_address(request._request)
+        by = Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
+        with self.taking_back():
+            if self.flag("erase"):
+                account = Account.objects.get(pk=self.account_id)
+                erasure.erase_own(account=account, id_field_id=self.caller.id_field_id, external_id=own, by=by)
+            else:
+                sync.unlink(account_id=self.account_id, id_field_id=self.caller.id_field_id, external_id=own, by=by)
         return Response(status=204)
 
 
@@ -134,7 +155,7 @@ class ContactByParameterView(OneContactView):
     parameters = frozenset({"external_id"})
 
     def own_id(self) -> str:
-        given = [value for _, value in sent_parameters(self.request)]
+        given = [value for name, value in sent_parameters(self.request) if name == "external_id"]
         if len(given) != 1:
             raise ValidationFailed.of("external_id", "required", "Give the id once, as ?external_id=….")
         return _own_id(given[0])
@@ -143,11 +164,14 @@ class ContactByParameterView(OneContactView):
 class BatchView(ContactAPIView):
     """Many records at once, each with a result of its own."""
 
+    flags = {"POST": WRITES}
+
     @schema.batch
     def post(self, request: Request) -> Response:
         read = payload.read_batch(self.body(), self.context)
         records = [record for record in read if isinstance(record, Record)]
-        written = iter(self.write(records) if records else [])
+        with self.taking_back():
+            written = iter(self.write(records) if records else [])
         results = [
             _batch_result(index, each if isinstance(each, DomainError) else next(written))
             for index, each in enumerate(read)

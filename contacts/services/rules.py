@@ -143,7 +143,7 @@ def cancel(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     return rule_set
 
 
-def publish(*, account: Account, draft: Draft, by: Actor, size: int = 1000) -> RuleSet:
+def publish(*, account: Account, draft: Draft, size: int = 1000, by: Actor) -> RuleSet:
     """Begins, builds to the end and switches. Raises what `begin` raises."""
     rule_set = begin(account=account, draft=draft, by=by)
     while not build(account=account, rule_set_id=rule_set.pk, size=size):

@@ -17,6 +17,7 @@ ROUND_THE_DOOR = {
     "accounts/tenancy/admin.py": "narrows every list and choice of the admin to the person's accounts",
     "accounts/queries.py": "finds a person's memberships, before any account is known",
     "contacts/admin.py": "counts and searches across the accounts of one partner, narrowed to them",
+    "contacts/services/statements.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
     "integrations/authentication.py": "finds whose key it is, before any account is known",
     "integrations/queries.py": "sums up the accounts of one partner, narrowed to them; peppers that any account needs",
 }
@@ -31,6 +32,8 @@ WITHOUT_ACTOR = {
     "accounts.services.billing.pro_rata": "an amount from an amount",
     "accounts.services.mail.to_owners": "called by services, which know the actor",
     "accounts.services.mail.to_partner": "called by services, which know the actor",
+    "contacts.services.rules.build": "goes on with what somebody began",
+    "contacts.services.rules.sweep": "deletes what nobody reads any more",
     "contacts.services.sync.write": "the actor is a key: it comes in `origin`",
     "integrations.services.licenses.quote": "only tells",
 }
@@ -110,7 +113,11 @@ def test_functions_and_files_stay_short() -> None:
 SERVICES = [module for module in modules() if ".services." in module.name]
 # Not services but their inner parts, in the same folder
 INNER = {
-    "contacts.services.store": "what the engine reads and writes",
+    "contacts.services.by_hand": "what the services of people's decisions share",
+    "contacts.services.merged_items": "what a merge does to review items",
+    "contacts.services.saving": "what the engine writes",
+    "contacts.services.statements": "how the engine's SQL takes its rows",
+    "contacts.services.store": "what the engine reads",
     "integrations.services.demo": "makes the demo's data through the services",
 }
 

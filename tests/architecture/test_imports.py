@@ -19,6 +19,8 @@ LAYERS: list[tuple[int, str]] = [
     (0, "matching"),
     (0, "overlay"),
     (0, "provenance"),
+    (0, "state"),
+    (0, "review"),
     (0, "credentials"),
     (0, "wsgi"),
     (0, "tenancy.models"),
@@ -28,6 +30,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, ""),
     (1, "permissions"),
     (2, "queries*"),
+    (2, "explain"),
     (3, "services*"),
     (4, "adapters"),
     (4, "admin_site"),
@@ -54,6 +57,10 @@ PURE = (
     "contacts.catalogue",
     "contacts.matching",
     "contacts.normalise",
+    "contacts.overlay",
+    "contacts.provenance",
+    "contacts.review",
+    "contacts.state",
     "integrations.credentials",
 )
 HTTP_AND_ORM = ("django", "rest_framework", "allauth", "http", "urllib", "socket")

@@ -1,13 +1,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contacts.normalise import Value
 from contacts.provenance import THIS_WRITE, Before, Entry, Stamp, Writer, decode, encode, written
 
 writers = st.builds(Writer, st.integers(1, 3), st.sampled_from(("1", "2", "x")))
 stamps = st.builds(Stamp, writers, st.integers(0, 3), st.none() | st.integers(1, 3))
 entries = st.dictionaries(
     st.sampled_from(("email", "city", "lastName")),
-    st.builds(Entry, stamps, st.booleans(), st.none() | st.builds(Before, st.none() | st.text(), stamps)),
+    st.builds(
+        Entry,
+        stamps,
+        st.lists(stamps, max_size=2).map(tuple),
+        st.none() | st.builds(Before, st.none() | st.text(), stamps),
+    ),
 )
 
 
@@ -15,13 +21,18 @@ def at(stamp: Stamp) -> Stamp:
     return stamp._replace(write=77) if stamp.write == THIS_WRITE else stamp
 
 
-@given(entries)
-def test_provenance_survives_storage_and_learns_its_write(provenance: dict[str, Entry]) -> None:
+@given(entries, st.sets(st.sampled_from(("email", "city", "lastName"))))
+def test_provenance_survives_storage_and_learns_its_write(provenance: dict[str, Entry], emptied: set[str]) -> None:
+    values: dict[str, Value] = dict.fromkeys(provenance.keys() - emptied, "x")
     expected = {
-        name: Entry(at(entry.stamp), entry.shared, entry.before and Before(entry.before.value, at(entry.before.stamp)))
+        name: Entry(
+            at(entry.stamp),
+            tuple(at(stamp) for stamp in entry.shared),
+            entry.before and Before(entry.before.value, at(entry.before.stamp)),
+        )
         for name, entry in provenance.items()
     }
-    assert decode(encode(provenance, 77)) == expected
+    assert decode(encode(provenance, values, 77), values) == expected
 
 
 SHOP, CRM = Stamp(Writer(1, "1"), 1, None), Stamp(Writer(2, "1"), 2, None)
@@ -30,7 +41,8 @@ SHOP, CRM = Stamp(Writer(1, "1"), 1, None), Stamp(Writer(2, "1"), 2, None)
 def test_an_equal_value_by_another_writer_is_shared_and_a_different_one_is_not() -> None:
     first = written(None, None, "Jan", SHOP)
     shared = written(first, "Jan", "Jan", CRM)
-    assert shared == Entry(SHOP, shared=True)
+    assert shared == Entry(SHOP, shared=(CRM,))
+    assert written(shared, "Jan", "Jan", CRM) == shared
     assert written(shared, "Jan", "Piet", CRM) == Entry(CRM, before=Before("Jan", SHOP))
 
 
