@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Value
+from django.db.models import JSONField, Q, Value
 
 from contacts.models import Contact, ContactField, ExternalId, IdField
+from contacts.normalise import Field
 
 
 def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID | None:
@@ -41,17 +42,30 @@ def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict
     }
 
 
-def field_names(account_id: int) -> tuple[Mapping[str, str], frozenset[str]]:
-    """The names of an account's contact fields with their types, and the names of its id fields; one query."""
-    fields = ContactField.objects.for_account(account_id).order_by().values_list("name", "type")
-    id_fields = IdField.objects.for_account(account_id).order_by().values_list("name", Value(""))
+def field_names(account_id: int) -> tuple[Mapping[str, Field], frozenset[str]]:
+    """An account's contact fields by name, retired ones too, and the names of its id fields; one query."""
+    fields = (
+        ContactField.objects.for_account(account_id)
+        .order_by()
+        .values_list("name", "type", "choices", Q(retired_at__isnull=False))
+    )
+    id_fields = (
+        IdField.objects.for_account(account_id)
+        .order_by()
+        .values_list("name", Value(""), Value([], JSONField()), Value(False))
+    )
     rows = list(fields.union(id_fields, all=True))
-    return {name: type_ for name, type_ in rows if type_}, frozenset(name for name, type_ in rows if not type_)
+    return (
+        {name: Field(type_, tuple(choices), bool(retired)) for name, type_, choices, retired in rows if type_},
+        frozenset(name for name, type_, _, _ in rows if not type_),
+    )
 
 
 def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
     """The contact fields and id fields of an account as the API shows them."""
-    contact_fields = ContactField.objects.for_account(account_id).values("name", "label", "type")
+    contact_fields = ContactField.objects.for_account(account_id).values(
+        "name", "label", "type", "choices", retired=Q(retired_at__isnull=False)
+    )
     id_fields = IdField.objects.for_account(account_id).values_list("pk", "name", "label", "source_system__name")
     return {
         "fields": list(contact_fields),

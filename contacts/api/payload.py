@@ -2,11 +2,16 @@
 
 Each layer of a body is decoded by itself, so that a wrong member is told with its JSON pointer (RFC 6901) and the
 rest is still read. Of a name that stands twice in an object the last value counts, as RFC 8259 lets readers do.
+
+A batch is decoded in one go first: records in which nothing is wrong are read from that, much faster. Of any other
+record that way of reading says nothing at all.
 """
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +20,7 @@ import msgspec
 from accounts.errors import DomainError, FieldError, Forbidden, ValidationFailed
 from accounts.rest import MalformedJSON
 from contacts import normalise
-from contacts.normalise import Invalid
+from contacts.normalise import Field, Invalid, Number, Value
 from contacts.overlay import Mode, Record
 
 MAX_RECORDS = 1000
@@ -29,15 +34,17 @@ ESCAPE = re.compile(
 )
 """An escape in a JSON string: a surrogate pair, (a lone surrogate), or any other."""
 Raw = msgspec.Raw
+WHOLE = msgspec.json.Decoder(dict[str, Any], float_hook=Number)
+"""All of a body at once. Integers come as they are, other numbers as their source text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a body is checked against: the caller's id field, the account's contact fields with their types, and the
-    names of its id fields."""
+    """What a body is checked against: the caller's id field, the account's contact fields by name, and the names of
+    its id fields."""
 
     id_field: str
-    field_types: Mapping[str, str]
+    fields: Mapping[str, Field]
     id_fields: frozenset[str]
 
 
@@ -46,7 +53,7 @@ class _Object:
     """One JSON object being read: its members, and the errors found so far."""
 
     members: dict[str, Raw]
-    errors: list[FieldError] = field(default_factory=list)
+    errors: list[FieldError] = dataclasses.field(default_factory=list)
 
     def fail(self, pointer: str, code: str, detail: str) -> None:
         if len(self.errors) < MAX_ERRORS:
@@ -82,13 +89,53 @@ def read_named(body: bytes, context: Context, mode: Mode, external_id: str) -> R
 
 def read_batch(body: bytes, context: Context) -> list[Record | DomainError]:
     """The records of POST /batch, each read or refused by itself. Raises MalformedJSON, ValidationFailed."""
-    batch = _object(_text(body))
+    text = _text(body)
+    plain = _plain_batch(text, context)
+    if plain is not None and all(plain):
+        return [record for record in plain if record]
+    batch = _object(text)
     batch.refuse_unknown(("mode", "records"))
     mode = _batch_mode(batch)
     raws = _batch_records(batch)
     if batch.errors:
         raise ValidationFailed(batch.errors)
-    return [_record_or_refusal(raw, context, mode) for raw in raws]
+    known = plain or [None] * len(raws)
+    return [record or _record_or_refusal(raw, context, mode) for record, raw in zip(known, raws, strict=True)]
+
+
+def _plain_batch(text: bytes, context: Context) -> list[Record | None] | None:
+    """The records of a batch in which nothing is wrong, None for any other; None when that can't be told."""
+    try:
+        batch = WHOLE.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    mode, records = batch.pop("mode", Mode.MERGE), batch.pop("records", None)
+    if batch or mode not in ("merge", "replace") or type(records) is not list or not 0 < len(records) <= MAX_RECORDS:
+        return None
+    mode = Mode(mode)
+    return [_plain_record(record, context, mode) for record in records]
+
+
+def _plain_record(members: Any, context: Context, mode: Mode) -> Record | None:
+    """The record as `_record` would read it; None unless it has an id and values only, all of them right."""
+    if type(members) is not dict or members.pop("id_field", context.id_field) != context.id_field:
+        return None
+    own, sent = members.get("external_id"), members.get("values")
+    if type(own) is int and own and own.bit_length() <= 64:
+        own = str(own)
+    if type(own) is not str or type(sent) is not dict or len(members) != 2:
+        return None
+    values: dict[str, Value | None] = {}
+    try:
+        for name, value in sent.items():
+            field = context.fields[name]
+            if value == 0 and field.type == "decimal":
+                # It may have been -0.
+                return None
+            values[name] = normalise.stored(field, value)
+        return Record(normalise.external_id(own), values, mode)
+    except (KeyError, Invalid):
+        return None
 
 
 def _record_or_refusal(raw: Raw, context: Context, mode: Mode) -> Record | DomainError:
@@ -216,7 +263,7 @@ def _external_id(source: _Object, from_address: str | None) -> str | None:
     return own
 
 
-def _values(source: _Object, context: Context) -> dict[str, normalise.Value | None]:
+def _values(source: _Object, context: Context) -> dict[str, Value | None]:
     if "values" not in source.members:
         source.fail("/values", "required", "Send the values of the contact as an object; {} when there are none.")
         return {}
@@ -228,17 +275,23 @@ def _values(source: _Object, context: Context) -> dict[str, normalise.Value | No
     values = {}
     for name, raw in raws.items():
         pointer = f"/values/{_escaped(name)}"
-        if name not in context.field_types:
+        if name not in context.fields:
             source.fail(pointer, "unknown_field", _unknown(name, context))
             continue
-        try:
-            value = _decode(raw)
-        except msgspec.ValidationError:
-            source.fail(pointer, "wrong_type", "Send text (a JSON string) or null, not a number.")
-            continue
-        field_ = normalise.Field(context.field_types[name])
-        values[name] = source.attempt(pointer, lambda: normalise.stored(field_, value))  # noqa: B023 - called at once
+        field, value = context.fields[name], _value(raw)
+        values[name] = source.attempt(pointer, lambda: normalise.stored(field, value))  # noqa: B023 - called at once
     return values
+
+
+def _value(raw: Raw) -> Any:
+    """The decoded value; a number as its source text."""
+    text = bytes(raw).strip()
+    if text[:1] not in b"-0123456789":
+        return _decode(text)
+    with suppress(msgspec.ValidationError):
+        # Makes sure that it is a number, though maybe one that can't be held.
+        _decode(text)
+    return Number(text.decode("ascii"))
 
 
 def _unknown(name: str, context: Context) -> str:

@@ -15,6 +15,8 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 
+from contacts.models import FieldType
+
 Schema = dict[str, Any]
 Described = Callable[[Any], Any]
 OUTCOMES = {200: "Done", 201: "Created", 207: "Some records were refused: see each result"}
@@ -31,10 +33,17 @@ EXTERNAL_ID: Schema = {
 }
 VALUES: Schema = {
     "type": "object",
-    "description": "Contact fields by name (GET /fields lists them). null or blank text empties a field.",
-    "additionalProperties": {"type": ["string", "null"]},
+    "description": (
+        "Contact fields by name (GET /fields lists them). Integers, booleans, arrays of choices as such, decimals as "
+        "a number or as text, anything else as text. null, blank text and an empty array empty a field."
+    ),
+    "additionalProperties": {"type": ["string", "number", "boolean", "array", "null"], "items": {"type": "string"}},
 }
-STORED_VALUES: Schema = {"type": "object", "additionalProperties": {"type": "string"}}
+STORED_VALUES: Schema = {
+    "type": "object",
+    "description": "Contact fields by name, those that are not empty. Decimals are text, so that no digit is lost.",
+    "additionalProperties": {"type": ["string", "integer", "boolean", "array"], "items": {"type": "string"}},
+}
 ID_FIELD: Schema = {"type": "string", "description": "Your own id field, or left out."}
 LINK_TO: Schema = {"type": ["string", "null"], "format": "uuid", "description": "The contact that you name."}
 RECORD: Schema = {
@@ -164,11 +173,20 @@ FIELDS: Schema = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["name", "label", "type"],
+                "required": ["name", "label", "type", "choices", "retired"],
                 "properties": {
                     "name": {"type": "string"},
                     "label": {"type": "string"},
-                    "type": {"type": "string", "enum": ["text", "email", "phone", "date"]},
+                    "type": {"type": "string", "enum": FieldType.values},
+                    "choices": {
+                        "type": "array",
+                        "description": "What a choice or multiple choice takes; empty for other types.",
+                        "items": {"type": "string"},
+                    },
+                    "retired": {
+                        "type": "boolean",
+                        "description": "Takes no values any more (`retired_field`); those there are stay readable.",
+                    },
                 },
             },
         },
