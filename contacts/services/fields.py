@@ -1,9 +1,14 @@
 """An account's contact base: id fields, source systems, contact fields."""
 
 import secrets
+import unicodedata
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.errors import Conflict, FieldError, NotFound, ValidationFailed
@@ -11,7 +16,15 @@ from accounts.models import Account
 from accounts.services import audit
 from contacts import normalise
 from contacts.catalogue import BUILT_IN_FIELDS, DEFAULT_ID_FIELD, KIND_LABELS, OTHER
-from contacts.models import ContactBook, ContactField, IdField, Policy, RuleSet, Signature, SourceSystem
+from contacts.models import ContactBook, ContactField, FieldType, IdField, Policy, RuleSet, Signature, SourceSystem
+from contacts.services import store
+
+MAX_CHOICES = 500
+MAX_CHOICE = 100
+UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories of control characters, halves of surrogate pairs, and line breaks."""
+MODEL_CODES = {"blank": "required", "max_length": "too_long"}
+"""Our codes for Django's; any other is `invalid`."""
 
 
 @transaction.atomic
@@ -45,19 +58,11 @@ def add_id_field(*, account: Account, name: str, label: str, by: Actor) -> IdFie
 
     Raises ValidationFailed when the name is taken, is a contact field's, or has a wrong form.
     """
-    if ContactField.objects.for_account(account).filter(name=name).exists():
-        raise ValidationFailed.of("name", "taken", "A contact field has this name already; choose another.")
+    store.lock(account.pk)
     id_field = IdField(account=account, name=name, label=label or name, created_by=by.label)
-    try:
-        id_field.full_clean()
-    except ValidationError as error:
-        raise ValidationFailed(
-            [
-                FieldError(field if field != "__all__" else "name", "invalid", message)
-                for field, messages in error.message_dict.items()
-                for message in messages
-            ]
-        ) from error
+    errors = _faults(id_field) + _taken(account, name)
+    if errors:
+        raise ValidationFailed(errors)
     id_field.save(force_insert=True)
     audit.record(
         account=account,
@@ -68,6 +73,173 @@ def add_id_field(*, account: Account, name: str, label: str, by: Actor) -> IdFie
         by=by,
     )
     return id_field
+
+
+@transaction.atomic
+def add_contact_field(
+    *, account: Account, name: str, label: str, type: str, choices: Sequence[str], by: Actor
+) -> ContactField:
+    """Adds a contact field of the account's own. Its name and type never change.
+
+    Raises ValidationFailed (`name`, `label`, `type`, `choices`).
+    """
+    store.lock(account.pk)
+    last = ContactField.objects.for_account(account).aggregate(last=Max("position"))["last"]
+    field = ContactField(
+        account=account,
+        name=name,
+        label=label.strip() or name,
+        type=type,
+        choices=[choice.strip() for choice in choices],
+        position=0 if last is None else last + 1,
+    )
+    errors = _faults(field, but=("type", "choices")) + _taken(account, name)
+    if type not in FieldType.values:
+        errors.append(FieldError("type", "invalid_choice", f"Choose one of {', '.join(FieldType.values)}."))
+    elif fault := _fault_of_choices(field):
+        errors.append(fault)
+    if errors:
+        raise ValidationFailed(errors)
+    field.save(force_insert=True)
+    _record(field, "added", by, after={"label": field.label, "type": field.type, "choices": field.choices})
+    return field
+
+
+@transaction.atomic
+def relabel(*, account: Account, name: str, label: str, by: Actor) -> ContactField:
+    """Changes what people call a contact field.
+
+    Raises NotFound `contact_field_not_found`, ValidationFailed (`label`).
+    """
+    field = _locked(account, name)
+    before, field.label = field.label, label.strip()
+    errors = _faults(field, but=("choices",))
+    if errors:
+        raise ValidationFailed(errors)
+    if field.label != before:
+        field.save(update_fields=["label"])
+        _record(field, "relabelled", by, before={"label": before}, after={"label": field.label})
+    return field
+
+
+@transaction.atomic
+def add_choices(*, account: Account, name: str, choices: Sequence[str], by: Actor) -> ContactField:
+    """Adds choices to a choice field, after those there are, which stay.
+
+    Raises NotFound `contact_field_not_found`, Conflict `retired_field`, ValidationFailed (`choices`).
+    """
+    field = _locked(account, name)
+    if field.retired_at is not None:
+        raise Conflict(f"{name} is retired and takes no values any more.", code="retired_field")
+    added = [choice.strip() for choice in choices]
+    if not added:
+        raise ValidationFailed.of("choices", "required", "Give at least one choice.")
+    field.choices = [*field.choices, *added]
+    if fault := _fault_of_choices(field):
+        raise ValidationFailed([fault])
+    field.save(update_fields=["choices"])
+    _record(field, "choices_added", by, after={"choices": added})
+    return field
+
+
+@transaction.atomic
+def retire(*, account: Account, name: str, by: Actor) -> ContactField:
+    """Lets a contact field take no values any more; those that contacts have stay readable. Once retired, it stays so.
+
+    Raises NotFound `contact_field_not_found`, Conflict `field_in_use` while a rule of the current rule set, or of one
+    that is to follow it, asks for the field.
+    """
+    field = _locked(account, name)
+    if field.retired_at is not None:
+        return field
+    book = ContactBook.objects.for_account(account).select_related("rule_set", "building").get()
+    signatures = {pk for rule_set in (book.rule_set, book.building) if rule_set for pk in rule_set.rules}
+    for rule in Signature.objects.for_account(account).filter(pk__in=signatures):
+        if name in rule.fields:
+            raise Conflict(
+                f"The rule {rule} finds contacts by {name}. Publish rules without it first.", code="field_in_use"
+            )
+    field.retired_at, field.retired_by = timezone.now(), by.label
+    field.save(update_fields=["retired_at", "retired_by"])
+    _record(field, "retired", by)
+    return field
+
+
+def _locked(account: Account, name: str) -> ContactField:
+    """The contact field, once no writer or publication is under way. Raises NotFound."""
+    store.lock(account.pk)
+    # Compared here: a database refuses names that it can't store.
+    field: ContactField | None = {row.name: row for row in ContactField.objects.for_account(account)}.get(name)
+    if field is None:
+        raise NotFound("There is no such contact field in this account.", code="contact_field_not_found")
+    return field
+
+
+def _taken(account: Account, name: str) -> list[FieldError]:
+    """Whether a contact field or an id field has the name: calls and import files name both alike."""
+    for model, what in ((ContactField, "A contact field"), (IdField, "An id field")):
+        if name in model.objects.for_account(account).values_list("name", flat=True):
+            return [FieldError("name", "taken", f"{what} has this name already; choose another.")]
+    return []
+
+
+def _faults(row: IdField | ContactField, *, but: Collection[str] = ()) -> list[FieldError]:
+    """What the model says of its own fields, and the characters of the label."""
+    errors = []
+    try:
+        row.full_clean(exclude=but, validate_constraints=False)
+    except ValidationError as refusal:
+        errors = [
+            FieldError(name, MODEL_CODES.get(fault.code or "", "invalid"), message)
+            for name, faults in refusal.error_dict.items()
+            for fault in faults
+            for message in fault.messages
+        ]
+    if row.label != row.name and not _is_writable(row.label):
+        errors.append(FieldError("label", "invalid_characters", "Write the label without control characters."))
+    return errors
+
+
+def _is_writable(text: str) -> bool:
+    """On one line, and without what a database can't store."""
+    return not any(unicodedata.category(character) in UNWRITABLE for character in text)
+
+
+def _fault_of_choices(field: ContactField) -> FieldError | None:
+    """The first thing that is wrong with a contact field's choices, which are trimmed already."""
+    choices: list[str] = field.choices
+    if field.type not in {FieldType.CHOICE, FieldType.MULTIPLE_CHOICE}:
+        detail = f"A field of type {field.type} has no choices; leave them out."
+        return FieldError("choices", "not_a_choice", detail) if choices else None
+    folded = {normalise.canonical(field.type, choice, "") for choice in choices}
+    checks = (
+        (bool(choices) and all(choices), "required", "Give at least one choice, and a text for each."),
+        (len(choices) <= MAX_CHOICES, "too_many", f"A field has at most {MAX_CHOICES} choices."),
+        (max(map(len, choices), default=0) <= MAX_CHOICE, "too_long", f"A choice has at most {MAX_CHOICE} characters."),
+        (all(map(_is_writable, choices)), "invalid_characters", "Write each on one line, without control characters."),
+        # As they are compared: rules could not tell “red” and “Red” apart.
+        (len(folded) == len(choices), "taken", "Each choice is there once, whatever its case and spaces."),
+    )
+    return next((FieldError("choices", code, detail) for fine, code, detail in checks if not fine), None)
+
+
+def _record(
+    field: ContactField,
+    done: str,
+    by: Actor,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        account=field.account,
+        action=f"contact_field.{done}",
+        object_id=field.pk,
+        object_label=field.name,
+        before=before,
+        after=after,
+        by=by,
+    )
 
 
 @transaction.atomic
