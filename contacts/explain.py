@@ -14,6 +14,7 @@ class _Known:
     """What the stamps of a contact point at."""
 
     writes: dict[int, Write]
+    rule_sets: dict[int, RuleSet]
     id_fields: dict[int, str]
     signatures: dict[int, list[str]]
 
@@ -28,7 +29,7 @@ class _Known:
         write = self.writes.get(write_id)
         if write is None:
             return {}
-        rule_set: RuleSet = write.rule_set
+        rule_set = self.rule_sets[write.rule_set_id]
         found_by = None
         if rule is not None:
             fields = self.signatures[rule_set.rules[rule - 1]]
@@ -73,7 +74,8 @@ def explanation(*, account_id: int, contact_id: UUID) -> dict[str, Any]:
 
 def _known(account_id: int, write_ids: Collection[int]) -> _Known:
     return _Known(
-        Write.objects.for_account(account_id).select_related("rule_set").in_bulk(list(write_ids)),
+        Write.objects.for_account(account_id).in_bulk(list(write_ids)),
+        RuleSet.objects.for_account(account_id).in_bulk(),
         dict(IdField.objects.for_account(account_id).order_by().values_list("pk", "name")),
         dict(Signature.objects.for_account(account_id).values_list("pk", "fields")),
     )

@@ -100,6 +100,11 @@ class AccountQuerySet(models.QuerySet[M]):
         self._stay(fields)
         return super().bulk_update(self._own(objs), fields, batch_size)
 
+    def save_fields(self, row: M, *names: str) -> None:
+        """Stores the named fields of a row. As `row.save(update_fields=names)`, and narrowed to the account."""
+        self._own([row])
+        self.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})
+
     def update(self, **kwargs: Any) -> int:
         self._stay(kwargs)
         self._refuse_foreign(kwargs.values())

@@ -20,7 +20,7 @@ from contacts.models import (
     Merge,
     ReviewItem,
 )
-from contacts.services import store
+from contacts.services import saving, store
 from contacts.services.by_hand import ByHand
 
 
@@ -52,7 +52,7 @@ def erase_own(*, account: Account, id_field_id: int, external_id: str, by: Actor
     ids = ExternalId.objects.for_account(account)
     row = ids.filter(id_field_id=id_field_id, value=external_id).first()
     if row is None:
-        if store.erased_ids(hand.book, id_field_id, [external_id]):
+        if store.known(hand.book, id_field_id, [external_id]).erased:
             raise Gone("The contact with this external id was erased already.", code="contact_erased")
         raise NotFound("Your id field has no such external id.", code="contact_not_found")
     if ids.filter(contact_id=row.contact_id).exclude(pk=row.pk).exists():
@@ -87,8 +87,7 @@ def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
         model.objects.for_account(account).filter(contact__in=gone).delete()
     merges = Merge.objects.for_account(account).filter(Q(survivor_id__in=gone) | Q(loser_id__in=gone))
     merges.filter(state=Merge.State.DONE).update(state=Merge.State.ERASED, before=None)
-    Contact.objects.for_account(account).filter(pk__in=gone).update(merged_into=None)
-    Contact.objects.for_account(account).filter(pk__in=gone).delete()
+    saving.delete_contacts(hand.book, gone)
     hand.row.save(force_insert=True)
     number = hand.book.last_change + 1
     Change.objects.for_account(account).create(

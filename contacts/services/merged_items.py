@@ -68,17 +68,18 @@ def changed(account: Account, before: dict[UUID, Kept], write: Write) -> list[li
 
 def restore(account: Account, changes: Sequence[Sequence[Any]]) -> None:
     """Takes back what nobody has decided since."""
-    items = ReviewItem.objects.for_account(account).in_bulk([UUID(pk) for pk, _, _ in changes])
+    rows = ReviewItem.objects.for_account(account)
+    items = rows.in_bulk([UUID(pk) for pk, _, _ in changes])
     for pk, before, after in changes:
         item = items.get(UUID(pk))
         if item is None or _kept(item) != after:
             continue
         if before is None:
-            item.delete()
+            rows.filter(pk=item.pk).delete()
             continue
         item.state, decided_at, item.decided_by, item.count = before
         item.decided_at = parse_datetime(decided_at) if decided_at else None
-        item.save(update_fields=["state", "decided_at", "decided_by", "count"])
+        rows.save_fields(item, "state", "decided_at", "decided_by", "count")
 
 
 def _kept(item: ReviewItem) -> Kept:
@@ -104,4 +105,4 @@ def _open(account: Account, pair: Pair, like: ReviewItem | None, write: Write) -
 
 def _decide(item: ReviewItem, decided: ReviewItem.State, write: Write) -> None:
     item.state, item.decided_at, item.decided_by = decided, write.at, write.by
-    item.save(update_fields=["state", "decided_at", "decided_by"])
+    ReviewItem.objects.for_account(item.account_id).save_fields(item, "state", "decided_at", "decided_by")

@@ -12,7 +12,7 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
-from contacts.models import Change, ExternalId, FormerId, Merge
+from contacts.models import Change, ExternalId, FormerId, IdField, Merge
 from contacts.normalise import Value
 from contacts.provenance import Before, Entry, Stamp, decode, encode
 from contacts.services import merged_items
@@ -132,7 +132,7 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     done = _undoable(account, merge_id)
     survivor, loser = hand.load(done.survivor_id, done.loser_id, merged=True)
     before = done.before or {}
-    ids = list(ExternalId.objects.for_account(account).filter(contact_id=survivor.id).select_related("id_field"))
+    ids = list(ExternalId.objects.for_account(account).filter(contact_id=survivor.id).order_by("pk"))
     back = {(row.id_field_id, row.value) for row in ids} & {tuple(pair) for pair in before["ids"]}
     own, lost = _held_before(before["survivor"]), _held_before(before["loser"])
     parted = {
@@ -150,10 +150,12 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     merged_items.restore(account, before["items"])
     hand.save(kinds={loser.id: Change.Kind.CREATED})
     done.state, done.before = Merge.State.UNDONE, None
-    done.save(update_fields=["state", "before"])
+    Merge.objects.for_account(account).save_fields(done, "state", "before")
     _record(account, "contact.merge_undone", done, by)
-    since = [(row.id_field.name, row.value) for row in ids if row not in going and row.write_id > done.write_id]
-    return Undone(done, since, sorted(name for name, part in parted.items() if part.stayed))
+    names = dict(IdField.objects.for_account(account).order_by().values_list("pk", "name"))
+    since = [row for row in ids if row not in going and row.write_id > done.write_id]
+    stayed = [(names[row.id_field_id], row.value) for row in since]
+    return Undone(done, stayed, sorted(name for name, part in parted.items() if part.stayed))
 
 
 def _undoable(account: Account, merge_id: int) -> Merge:

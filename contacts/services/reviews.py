@@ -35,13 +35,14 @@ def later(*, account: Account, item_id: UUID, by: Actor) -> ReviewItem:
 def _decide(account: Account, item_id: UUID, decided: ReviewItem.State, by: Actor) -> ReviewItem:
     """Under the account's lock: what is not a match changes what writes may link."""
     store.lock(account.pk)
-    item: ReviewItem | None = ReviewItem.objects.for_account(account).filter(pk=item_id).first()
+    items = ReviewItem.objects.for_account(account)
+    item: ReviewItem | None = items.filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such review item in this account.", code="review_item_not_found")
     if item.state not in {State.OPEN, State.LATER}:
         raise Conflict(f"This was decided already: {item.get_state_display().lower()}.", code="already_decided")
     item.state, item.decided_at, item.decided_by = decided, timezone.now(), by.label
-    item.save(update_fields=["state", "decided_at", "decided_by"])
+    items.save_fields(item, "state", "decided_at", "decided_by")
     audit.record(
         account=account,
         action=f"review_item.{decided}",

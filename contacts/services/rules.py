@@ -70,7 +70,7 @@ def begin(*, account: Account, draft: Draft, by: Actor) -> RuleSet:
         created_by=by.label,
     )
     book.building = rule_set
-    book.save(update_fields=["building"])
+    ContactBook.objects.for_account(account).save_fields(book, "building")
     said = {"rules": [list(rule) for rule in draft.rules], "policy": str(draft.policy), "phone_region": region}
     _record(account, "rule_set.begun", rule_set, by, said)
     return rule_set
@@ -99,7 +99,7 @@ def build(*, account: Account, rule_set_id: int, size: int = 1000) -> bool:
     rule_set.built_to = rows[-1][0] if rows else rule_set.built_to
     if len(rows) < size:
         rule_set.status = RuleSet.Status.READY
-    rule_set.save(update_fields=["built_to", "status"])
+    RuleSet.objects.for_account(account).save_fields(rule_set, "built_to", "status")
     return rule_set.status == RuleSet.Status.READY
 
 
@@ -116,7 +116,7 @@ def switch(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     rule_sets = RuleSet.objects.for_account(account)
     rule_sets.filter(status=RuleSet.Status.CURRENT).update(status=RuleSet.Status.SUPERSEDED)
     rule_set.status = RuleSet.Status.CURRENT
-    rule_set.save(update_fields=["status"])
+    rule_sets.save_fields(rule_set, "status")
     ContactBook.objects.for_account(account).update(rule_set=rule_set, building=None)
     Account.objects.filter(pk=account.pk).update(phone_region=rule_set.phone_region)
     account.phone_region = rule_set.phone_region
@@ -136,7 +136,7 @@ def cancel(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     if rule_set.status not in {RuleSet.Status.BUILDING, RuleSet.Status.READY}:
         raise Conflict(f"{rule_set} is {rule_set.get_status_display().lower()}.", code="rule_set_not_building")
     rule_set.status = RuleSet.Status.CANCELLED
-    rule_set.save(update_fields=["status"])
+    RuleSet.objects.for_account(account).save_fields(rule_set, "status")
     ContactBook.objects.for_account(account).update(building=None)
     _retire_signatures(account, RuleSet.objects.for_account(account).get(status=RuleSet.Status.CURRENT))
     _record(account, "rule_set.cancelled", rule_set, by)
@@ -158,8 +158,11 @@ def publish(*, account: Account, draft: Draft, size: int = 1000, by: Actor) -> R
 def sweep(*, account: Account, size: int = 10_000) -> bool:
     """Deletes match keys of retired signatures, which nobody reads; true while there are more."""
     retired = Signature.objects.for_account(account).filter(retired_at__isnull=False)
-    keys = MatchKey.objects.for_account(account)
-    stale = list(keys.filter(signature__in=retired.values("pk")).order_by().values_list("pk", flat=True)[:size])
+    keys = MatchKey.objects.for_account(account).order_by()
+    # One by one: together they would be looked for through the whole index.
+    stale: list[int] = []
+    for signature in retired.values_list("pk", flat=True):
+        stale += keys.filter(signature_id=signature).values_list("pk", flat=True)[: size - len(stale)]
     keys.filter(pk__in=stale).delete()
     return len(stale) == size
 

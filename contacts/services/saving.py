@@ -10,7 +10,7 @@ from contacts.matching import HeldKey, Suspicion
 from contacts.models import Change, ReviewItem, Write
 from contacts.provenance import encode
 from contacts.review import Crowd, Pair
-from contacts.services.statements import instant, rows, run, sent
+from contacts.services.statements import parameter, rows, run, select, sent
 from contacts.services.store import Book
 from contacts.state import State
 
@@ -28,24 +28,36 @@ class Outcome:
 
 
 def save(book: Book, write: Write, outcome: Outcome) -> None:
-    """Writes it. The `write` is stored when anything is, and every version that it makes has a change row."""
+    """Writes it, unless nothing has changed: the same statements whatever became of the records. Every version that
+    it makes has a change row."""
     touched = [state for state in outcome.states if state.changed or state.marked]
-    if touched:
-        write.save(force_insert=True)
-        _save_contacts(book, touched, write)
-    if outcome.links:
-        _save_links(book, outcome.links, write)
+    if not touched:
+        return
+    _save_write(write)
+    _save_contacts(book, touched, write)
+    _save_links(book, outcome.links, write)
     _save_keys(book, touched)
     _save_changes(book, touched, write, outcome.gone)
-    if outcome.pairs:
-        _open_pairs(book, outcome.pairs, write)
-    if outcome.crowds:
-        _open_crowds(book, outcome.crowds, write)
+    _save_items(book, outcome, write)
+
+
+def _save_write(write: Write) -> None:
+    """As `write.save()`, which takes three times as long."""
+    ((write.pk,),) = select(
+        """
+        INSERT INTO contacts_write (account_id, authentication_id, id_field_id, "by", request_id, rule_set_id, at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+        """,
+        [
+            *(write.account_id, write.authentication_id and parameter(write.authentication_id), write.id_field_id),
+            *(write.by, write.request_id, write.rule_set_id, parameter(write.at)),
+        ],
+    )
 
 
 def _save_contacts(book: Book, touched: Sequence[State], write: Write) -> None:
     """New and changed contacts; only what a reader can see makes a new version."""
-    at = instant(write.at)
+    at = parameter(write.at)
     for state in touched:
         state.version += state.changed
     run(
@@ -101,16 +113,14 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
                 gone.append({"signature": signature, "contact": state.id})
             else:
                 now.append((signature, state.id, key))
-    if gone:
-        run(
-            f"""
-            DELETE FROM contacts_matchkey WHERE account_id = %s AND (signature_id, contact_id) IN
-                (SELECT sent.signature, sent.contact FROM {sent(signature="bigint", contact="uuid")})
-            """,
-            [book.account_id, rows(gone)],
-        )
-    if now:
-        put_keys(book, now)
+    run(
+        f"""
+        DELETE FROM contacts_matchkey WHERE account_id = %s AND (signature_id, contact_id) IN
+            (SELECT sent.signature, sent.contact FROM {sent(signature="bigint", contact="uuid")})
+        """,
+        [book.account_id, rows(gone)],
+    )
+    put_keys(book, now)
 
 
 def put_keys(book: Book, keys: Sequence[tuple[int, UUID, UUID]]) -> None:
@@ -129,11 +139,17 @@ def put_keys(book: Book, keys: Sequence[tuple[int, UUID, UUID]]) -> None:
     )
 
 
+def delete_contacts(book: Book, contact_ids: Sequence[UUID]) -> None:
+    """Not by the ORM, which would look for rows that point at them in all accounts."""
+    run(
+        f"""DELETE FROM contacts_contact WHERE account_id = %s AND id IN (SELECT sent.id FROM {sent(id="uuid")})""",
+        [book.account_id, rows({"id": pk} for pk in contact_ids)],
+    )
+
+
 def _save_changes(book: Book, touched: Sequence[State], write: Write, gone: Mapping[UUID, str]) -> None:
     """A change per contact that a reader sees changed, numbered on without gaps: the account's lock is held."""
     seen = [state for state in touched if state.changed]
-    if not seen:
-        return
     changes = [
         {
             "number": number,
@@ -157,7 +173,9 @@ def _save_changes(book: Book, touched: Sequence[State], write: Write, gone: Mapp
     )
 
 
-def _open_pairs(book: Book, pairs: Mapping[Pair, Suspicion], write: Write) -> None:
+def _save_items(book: Book, outcome: Outcome, write: Write) -> None:
+    """Opens review items. There is one per key: the count of an open one is brought up to date, a decided one is left
+    as it is."""
     items = [
         {
             "id": uuid7(),
@@ -166,43 +184,33 @@ def _open_pairs(book: Book, pairs: Mapping[Pair, Suspicion], write: Write) -> No
             "other": pair.other,
             "rule": suspicion.rule,
         }
-        for pair, suspicion in pairs.items()
-    ]
-    run(
-        f"""
-        INSERT INTO contacts_reviewitem
-            (id, account_id, kind, state, contact_id, other_id, rule_set_id, rule, created_at, decided_by)
-        SELECT sent.id, %s, sent.kind, %s, sent.contact, sent.other, %s, sent.rule, %s, ''
-        FROM {sent(id="uuid", kind="text", contact="uuid", other="uuid", rule="smallint")}
-        """,
-        [book.account_id, ReviewItem.State.OPEN, book.rule_set_id, instant(write.at), rows(items)],
-    )
-
-
-def _open_crowds(book: Book, crowds: Mapping[HeldKey, Crowd], write: Write) -> None:
-    """One item per key; the count of an open one is brought up to date, a decided one is left as it is."""
-    items = [
+        for pair, suspicion in outcome.pairs.items()
+    ] + [
         {
             "id": uuid7(),
+            "kind": ReviewItem.Kind.TOO_COMMON,
             "signature": held.signature,
             "key": held.key,
             "count": crowd.total,
             "rule": crowd.rule,
         }
-        for held, crowd in crowds.items()
+        for held, crowd in outcome.crowds.items()
     ]
+    columns = sent(
+        id="uuid", kind="text", contact="uuid", other="uuid", signature="bigint", key="uuid", count="int", rule="int"
+    )
     run(
         f"""
-        INSERT INTO contacts_reviewitem
-            (id, account_id, kind, state, signature_id, key, count, rule_set_id, rule, created_at, decided_by)
-        SELECT sent.id, %s, %s, %s, sent.signature, sent.key, sent.count, %s, sent.rule, %s, ''
-        FROM {sent(id="uuid", signature="bigint", key="uuid", count="integer", rule="smallint")} WHERE true
+        INSERT INTO contacts_reviewitem (id, account_id, kind, state, contact_id, other_id, signature_id, key, count,
+            rule_set_id, rule, created_at, decided_by)
+        SELECT sent.id, %s, sent.kind, %s, sent.contact, sent.other, sent.signature, sent.key, sent.count,
+            %s, sent.rule, %s, ''
+        FROM {columns} WHERE true
         ON CONFLICT (account_id, signature_id, key) DO UPDATE SET count = excluded.count
         WHERE contacts_reviewitem.account_id = %s AND contacts_reviewitem.state = %s
         """,
         [
-            *(book.account_id, ReviewItem.Kind.TOO_COMMON, ReviewItem.State.OPEN),
-            *(book.rule_set_id, instant(write.at), rows(items)),
+            *(book.account_id, ReviewItem.State.OPEN, book.rule_set_id, parameter(write.at), rows(items)),
             *(book.account_id, ReviewItem.State.OPEN),
         ],
     )

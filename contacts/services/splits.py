@@ -51,7 +51,7 @@ def split(*, account: Account, id_field_id: int, external_id: str, by: Actor) ->
     )
     hand.save(hand.review())
     row.contact_id, row.write, row.rule = apart.id, hand.row, None
-    row.save(update_fields=["contact", "write", "rule"])
+    ids.save_fields(row, "contact_id", "write", "rule")
     _record(account, "contact.split", contact.id, by, {"new_contact": str(apart.id)})
     return apart.id
 

@@ -36,9 +36,11 @@ def rows(objects: Iterable[Mapping[str, Any]]) -> str:
     return _encoders[connection.vendor](list(objects)).decode()
 
 
-def instant(value: datetime) -> Any:
-    """An instant as the database's own parameter."""
-    return connection.ops.adapt_datetimefield_value(value)
+def parameter(value: datetime | UUID) -> Any:
+    """An instant or an id as the database's own parameter."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value if connection.features.has_native_uuid_field else value.hex
 
 
 def uuid(value: Any) -> UUID:

@@ -4,14 +4,16 @@ Reads first, then writes. Every statement restricts every table to the account.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
+
+from django.db import connection
 
 from contacts import normalise
 from contacts.matching import TOO_COMMON, HeldKey, Rule, Rules, Signature
-from contacts.models import ContactBook, ContactField, IdField, Policy, ReviewItem, RuleSet
-from contacts.models import Signature as SignatureRow
+from contacts.models import Policy, ReviewItem
 from contacts.overlay import Holders
 from contacts.provenance import decode
 from contacts.review import Pair
@@ -29,6 +31,7 @@ class Book:
     phone_region: str
     rules: Rules
     field_types: Mapping[str, str] = field(repr=False)
+    id_fields: Collection[int]
     erasure_salt: str = field(repr=False)
     rule_fields: frozenset[str] = field(init=False)
     """The contact fields that the rules ask for."""
@@ -50,32 +53,51 @@ def lock(account_id: int) -> Book:
 
     The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
-    book = (
-        ContactBook.objects.for_account(account_id)
-        .select_for_update(of=("self",))
-        .values_list("rule_set_id", "building_id", "last_change", "erasure_salt")
-        .get(account_id=account_id)
-    )
-    rule_set_id, building_id, last_change, salt = book
-    rule_sets = RuleSet.objects.for_account(account_id).in_bulk([pk for pk in (rule_set_id, building_id) if pk])
-    types = dict(ContactField.objects.for_account(account_id).order_by().values_list("name", "type"))
+    for_update = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    columns = "rule_set_id, building_id, last_change, erasure_salt"
+    locked = select(f"SELECT {columns} FROM contacts_contactbook WHERE account_id = %s{for_update}", [account_id])
+    ((rule_set_id, building_id, last_change, salt),) = locked
+    fields, signature_rows, rule_sets, id_fields = _base(account_id, rule_set_id, building_id)
     signatures = {
-        pk: Signature(pk, tuple((name, types[name]) for name in fields), region, folds)
-        for pk, fields, region, folds in SignatureRow.objects.for_account(account_id)
-        .filter(retired_at__isnull=True)
-        .values_list("pk", "fields", "phone_region", "folds_plus_tags")
+        pk: Signature(pk, tuple((name, fields[name]) for name in json(names)), region, bool(folds))
+        for pk, names, region, folds in signature_rows
     }
-    current = rule_sets[rule_set_id]
-    maintained = {pk for rule_set in rule_sets.values() for pk in rule_set.rules}
+    maintained = {pk for numbers, _, _, _ in rule_sets.values() for pk in json(numbers)}
+    numbers, policy, blocked, region = rule_sets[rule_set_id]
     rules = Rules(
         asked=[
-            Rule(number, signatures[pk], _blocked(signatures[pk], current.blocked))
-            for number, pk in enumerate(current.rules, start=1)
+            Rule(number, signatures[pk], _blocked(signatures[pk], json(blocked)))
+            for number, pk in enumerate(json(numbers), start=1)
         ],
         signatures=[signature for pk, signature in signatures.items() if pk in maintained],
-        reject=current.policy == Policy.REJECT,
+        reject=policy == Policy.REJECT,
     )
-    return Book(account_id, last_change, rule_set_id, current.phone_region, rules, types, salt)
+    return Book(account_id, last_change, rule_set_id, region, rules, fields, id_fields, salt)
+
+
+def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[Any, Any, Any, frozenset[int]]:
+    """What the engine needs to know of an account, in one query: the types of its contact fields, its live
+    signatures, the current rule set and the one that is being built, its id fields."""
+    found = select(
+        """
+        SELECT 'field', NULL, name, type, NULL, NULL FROM contacts_contactfield WHERE account_id = %s
+        UNION ALL
+        SELECT 'signature', id, CAST(fields AS text), phone_region, CAST(CAST(folds_plus_tags AS integer) AS text), NULL
+        FROM contacts_signature WHERE account_id = %s AND retired_at IS NULL
+        UNION ALL
+        SELECT 'rule_set', id, CAST(rules AS text), policy, CAST(blocked AS text), phone_region
+        FROM contacts_ruleset WHERE account_id = %s AND id IN (%s, %s)
+        UNION ALL
+        SELECT 'id_field', id, NULL, NULL, NULL, NULL FROM contacts_idfield WHERE account_id = %s
+        """,
+        [account_id, account_id, account_id, rule_set_id, building_id, account_id],
+    )
+    return (
+        {row[2]: row[3] for row in found if row[0] == "field"},
+        [(row[1], row[2], row[3], int(row[4])) for row in found if row[0] == "signature"],
+        {row[1]: row[2:] for row in found if row[0] == "rule_set"},
+        frozenset(row[1] for row in found if row[0] == "id_field"),
+    )
 
 
 def _blocked(signature: Signature, blocked: Mapping[str, Collection[str]]) -> dict[str, frozenset[str]]:
@@ -91,55 +113,67 @@ def _blocked(signature: Signature, blocked: Mapping[str, Collection[str]]) -> di
     }
 
 
-def has_id_field(account_id: int, id_field_id: int) -> bool:
-    """Whether the id field is the account's."""
-    return bool(IdField.objects.for_account(account_id).filter(pk=id_field_id).exists())
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the external ids and contacts that records name.
+
+    `own`: external id → contact; `erased`: external ids whose contact a person erased; `barred`: unlinked external id
+    → the contacts that a person said are no match for its last contact; `survivors`: merged contact → what it is now.
+    """
+
+    own: dict[str, UUID] = field(default_factory=dict)
+    erased: set[str] = field(default_factory=set)
+    barred: dict[str, set[UUID]] = field(default_factory=dict)
+    survivors: dict[UUID, UUID] = field(default_factory=dict)
 
 
-def own_ids(book: Book, id_field_id: int, external_ids: Iterable[str]) -> dict[str, UUID]:
-    """External id → contact, in one id field."""
+def known(book: Book, id_field_id: int, external_ids: Collection[str], contact_ids: Collection[UUID] = ()) -> Known:
+    """One query. Contacts of other accounts are not there."""
     found = select(
         f"""
-        SELECT id.value, id.contact_id FROM {sent(value="text")} CROSS JOIN contacts_externalid id
-        WHERE id.account_id = %s AND id.id_field_id = %s AND id.value = sent.value
-        """,
-        [rows({"value": value} for value in external_ids), book.account_id, id_field_id],
-    )
-    return {value: uuid(contact) for value, contact in found}
-
-
-def erased_ids(book: Book, id_field_id: int, external_ids: Iterable[str]) -> frozenset[str]:
-    """Those of the external ids whose contact a person erased."""
-    digests = {book.digest(id_field_id, value): value for value in external_ids}
-    found = select(
-        f"""
-        SELECT erased.digest FROM {sent(digest="text")} CROSS JOIN contacts_erasedid erased
-        WHERE erased.account_id = %s AND erased.id_field_id = %s AND erased.digest = sent.digest
-        """,
-        [rows({"digest": digest} for digest in digests), book.account_id, id_field_id],
-    )
-    return frozenset(digests[digest] for (digest,) in found)
-
-
-def barred(book: Book, id_field_id: int, external_ids: Iterable[str]) -> dict[str, set[UUID]]:
-    """Unlinked external id → the contacts that a person said are no match for its last contact."""
-    found = select(
-        f"""
-        SELECT former.value, CASE WHEN item.contact_id = former.contact_id THEN item.other_id ELSE item.contact_id END
-        FROM {sent(value="text")} CROSS JOIN contacts_formerid former CROSS JOIN contacts_reviewitem item
-        WHERE former.account_id = %s AND former.id_field_id = %s AND former.value = sent.value
+        WITH RECURSIVE given AS MATERIALIZED (SELECT sent.value, sent.digest FROM {sent(value="text", digest="text")}),
+        chain(id, now, length) AS (
+            SELECT sent.id, contact.merged_into_id, 1 FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
+            WHERE contact.account_id = %s AND contact.id = sent.id AND contact.merged_into_id IS NOT NULL
+            UNION ALL
+            SELECT chain.id, contact.merged_into_id, chain.length + 1 FROM chain CROSS JOIN contacts_contact contact
+            WHERE contact.account_id = %s AND contact.id = chain.now AND contact.merged_into_id IS NOT NULL
+        )
+        SELECT 'own', given.value, CAST(owned.contact_id AS text), 0
+        FROM given CROSS JOIN contacts_externalid owned
+        WHERE owned.account_id = %s AND owned.id_field_id = %s AND owned.value = given.value
+        UNION ALL
+        SELECT 'erased', given.value, NULL, 0 FROM given CROSS JOIN contacts_erasedid erased
+        WHERE erased.account_id = %s AND erased.id_field_id = %s AND erased.digest = given.digest
+        UNION ALL
+        SELECT 'barred', given.value,
+            CAST(CASE WHEN item.contact_id = former.contact_id THEN item.other_id ELSE item.contact_id END AS text), 0
+        FROM given CROSS JOIN contacts_formerid former CROSS JOIN contacts_reviewitem item
+        WHERE former.account_id = %s AND former.id_field_id = %s AND former.value = given.value
         AND item.account_id = %s AND item.state = %s
         AND (item.contact_id = former.contact_id OR item.other_id = former.contact_id)
+        UNION ALL
+        SELECT 'survivor', CAST(chain.id AS text), CAST(chain.now AS text), chain.length FROM chain
+        ORDER BY 4
         """,
         [
-            rows({"value": value} for value in external_ids),
-            *(book.account_id, id_field_id),
+            rows({"value": value, "digest": book.digest(id_field_id, value)} for value in external_ids),
+            *(rows({"id": pk} for pk in contact_ids), book.account_id, book.account_id),
+            *(book.account_id, id_field_id, book.account_id, id_field_id, book.account_id, id_field_id),
             *(book.account_id, ReviewItem.State.NOT_A_MATCH),
         ],
     )
-    result: dict[str, set[UUID]] = {}
-    for value, contact in found:
-        result.setdefault(value, set()).add(uuid(contact))
+    result = Known()
+    for kind, value, contact, _ in found:
+        if kind == "own":
+            result.own[value] = uuid(contact)
+        elif kind == "erased":
+            result.erased.add(value)
+        elif kind == "barred":
+            result.barred.setdefault(value, set()).add(uuid(contact))
+        else:
+            # Along the chain: the last one counts.
+            result.survivors[uuid(value)] = uuid(contact)
     return result
 
 
@@ -179,25 +213,6 @@ def holders(book: Book, keys: Collection[HeldKey], *, room: int) -> dict[HeldKey
     return result
 
 
-def survivors(book: Book, contact_ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """For contacts that were merged away: the contact that each is now. Those of other accounts are not there."""
-    found = select(
-        f"""
-        WITH RECURSIVE chain(id, now) AS (
-            SELECT sent.id, contact.merged_into_id FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
-            WHERE contact.account_id = %s AND contact.id = sent.id AND contact.merged_into_id IS NOT NULL
-            UNION ALL
-            SELECT chain.id, contact.merged_into_id FROM chain CROSS JOIN contacts_contact contact
-            WHERE contact.account_id = %s AND contact.id = chain.now AND contact.merged_into_id IS NOT NULL
-        )
-        SELECT id, now FROM chain
-        """,
-        [rows({"id": pk} for pk in contact_ids), book.account_id, book.account_id],
-    )
-    # In the order of the chain: the last one counts.
-    return {uuid(pk): uuid(now) for pk, now in found}
-
-
 def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
     """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
     found = select(
@@ -222,7 +237,7 @@ def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None =
     return result
 
 
-def known_pairs(book: Book, contact_ids: Sequence[UUID]) -> dict[Pair, bool]:
+def known_pairs(book: Book, contact_ids: Collection[UUID]) -> dict[Pair, bool]:
     """The pairs with a review item in which one of these contacts is, and whether they may be told again."""
     ids, scope = rows({"id": pk} for pk in contact_ids), book.account_id
     found = select(

@@ -4,6 +4,7 @@ One for single writes, batches and imports. Under the account's lock: look up, d
 the keys that came to be on the way, store. What is decided, and why, stands in contacts.matching.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +20,7 @@ from accounts.models import Account
 from accounts.services import audit
 from contacts import matching, normalise
 from contacts.matching import Decision, HeldKey, Outcome, Suspicion
-from contacts.models import ExternalId, FormerId, Write
+from contacts.models import ExternalId, FormerId, IdField, Write
 from contacts.overlay import Asked, Chunk, Holders, Mode, Record, Step
 from contacts.review import Findings, review
 from contacts.services import saving, store
@@ -58,8 +59,7 @@ def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origi
     A record that is refused (`contact_not_found`, `contact_erased`, `id_conflict`, `ambiguous_match`) has its error in
     its result and changes nothing. Raises NotFound `id_field_not_found` when the id field is not the account's.
     """
-    book = store.lock(account_id)
-    _check_id_field(account_id, id_field_id)
+    book = _lock(account_id, id_field_id)
     chunk, asked = _look_up(book, id_field_id, records)
     steps = [chunk.take(record, keys) for record, keys in zip(records, asked, strict=True)]
     findings = _review(book, chunk, steps)
@@ -85,19 +85,21 @@ def unlink(*, account_id: int, id_field_id: int, external_id: str, by: Actor) ->
     Raises NotFound `contact_not_found` when the id field has no such id, Gone `contact_erased` when a person erased
     its contact.
     """
-    book = store.lock(account_id)
-    _check_id_field(account_id, id_field_id)
-    ids = ExternalId.objects.for_account(account_id).select_related("id_field")
+    book = _lock(account_id, id_field_id)
+    ids = ExternalId.objects.for_account(account_id)
     row = ids.filter(id_field_id=id_field_id, value=external_id).first()
     if row is None:
-        raise _erased() if store.erased_ids(book, id_field_id, [external_id]) else _not_found()
+        raise _erased() if store.known(book, id_field_id, [external_id]).erased else _not_found()
     state = store.states(book, [row.contact_id])[row.contact_id]
     state.changed = True
     # Whom it pointed at is remembered: what a person said of that contact holds when the id is sent again.
-    FormerId.objects.for_account(account_id).update_or_create(
-        id_field_id=id_field_id, value=external_id, defaults={"contact_id": row.contact_id}
+    FormerId.objects.for_account(account_id).bulk_create(
+        [FormerId(id_field_id=id_field_id, value=external_id, contact_id=row.contact_id)],
+        update_conflicts=True,
+        unique_fields=["account", "id_field", "value"],
+        update_fields=["contact"],
     )
-    row.delete()
+    ids.filter(pk=row.pk).delete()
     write_row = Write(
         account_id=account_id,
         id_field_id=id_field_id,
@@ -110,36 +112,37 @@ def unlink(*, account_id: int, id_field_id: int, external_id: str, by: Actor) ->
         account=Account.objects.get(pk=account_id),
         action="external_id.unlinked",
         object_id=row.contact_id,
-        object_label=row.id_field.name,
+        object_label=IdField.objects.for_account(account_id).get(pk=id_field_id).name,
         by=by,
     )
 
 
-def _check_id_field(account_id: int, id_field_id: int) -> None:
-    if not store.has_id_field(account_id, id_field_id):
+def _lock(account_id: int, id_field_id: int) -> store.Book:
+    book = store.lock(account_id)
+    if id_field_id not in book.id_fields:
         raise NotFound("There is no such id field in this account.", code="id_field_not_found")
+    return book
 
 
 def _look_up(book: store.Book, id_field_id: int, records: Sequence[Record]) -> tuple[Chunk, list[Asked]]:
     """Own ids of all records, the holders of the records' keys, and the contacts that they may concern."""
-    own = store.own_ids(book, id_field_id, {record.external_id for record in records})
-    new = {record.external_id for record in records} - own.keys()
+    named = {record.link_to for record in records if record.link_to is not None}
+    known = store.known(book, id_field_id, {record.external_id for record in records}, named)
     asked: list[Asked] = [
-        matching.look_ups(book.rules, record.values) if record.external_id in new and record.link_to is None else []
+        matching.look_ups(book.rules, record.values)
+        if record.external_id not in known.own and record.link_to is None
+        else []
         for record in records
     ]
     holders = store.holders(book, {key for keys in asked for _, key in keys}, room=len(records))
-    named = {record.link_to for record in records if record.link_to is not None}
-    survivors = store.survivors(book, named) if named else {}
-    barred = store.barred(book, id_field_id, new) if new else {}
-    sure = {*own.values(), *named, *survivors.values(), *(pk for contacts in barred.values() for pk in contacts)}
+    sure = {*known.own.values(), *named, *known.survivors.values(), *itertools.chain(*known.barred.values())}
     chunk = Chunk(
         rules=book.rules,
         id_field=id_field_id,
-        own=own,
-        erased=store.erased_ids(book, id_field_id, new) if new else frozenset(),
-        barred=barred,
-        survivors=survivors,
+        own=known.own,
+        erased=known.erased,
+        barred=known.barred,
+        survivors=known.survivors,
         holders=holders,
         states=store.states(book, _may_concern(holders, sure), id_field_id=id_field_id),
         new_id=uuid7,
@@ -178,7 +181,7 @@ def _review(book: store.Book, chunk: Chunk, steps: Sequence[Step]) -> Findings:
         and (step.decision.suspicions or step.moved.asking)
         and not chunk.states[step.contact].is_new
     ]
-    return review(steps, holders, store.known_pairs(book, doubtful) if doubtful else {})
+    return review(steps, holders, store.known_pairs(book, doubtful))
 
 
 def _result(book: store.Book, chunk: Chunk, record: Record, step: Step, told: Sequence[Suspicion]) -> Result:
