@@ -72,6 +72,7 @@ class Outcome(StrEnum):
     CREATE = "create"
     NOT_FOUND = "contact_not_found"
     ERASED = "contact_erased"
+    RETIRED_FIELD = "retired_field"
     ID_CONFLICT = "id_conflict"
     AMBIGUOUS = "ambiguous_match"
 

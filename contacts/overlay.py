@@ -97,9 +97,9 @@ def move(held: Mapping[HeldKey, Holders], contact: UUID, moved: Moved) -> None:
 @dataclass(slots=True)
 class Chunk:
     """The overlay. `own`: external id → contact in the chunk's id field; `erased`: external ids that a person erased;
-    `barred`: external id → contacts that are no match for its last contact; `survivors`: merged contact → what it
-    is now; `holders`: who has a key; `states`: the contacts that records may concern. All are as stored when the
-    chunk begins.
+    `barred`: external id → contacts that are no match for its last contact; `retired`: contact fields that take no
+    values any more; `survivors`: merged contact → what it is now; `holders`: who has a key; `states`: the contacts
+    that records may concern. All are as stored when the chunk begins.
     """
 
     rules: Rules
@@ -107,6 +107,7 @@ class Chunk:
     own: dict[str, UUID]
     erased: Collection[str]
     barred: Mapping[str, Collection[UUID]]
+    retired: Collection[str]
     survivors: Mapping[UUID, UUID]
     holders: Mapping[HeldKey, Holders]
     states: dict[UUID, State]
@@ -120,6 +121,8 @@ class Chunk:
 
     def take(self, record: Record, asked: Asked) -> Step:
         """Decides one record and applies it to the overlay."""
+        if self.retired and not record.values.keys().isdisjoint(self.retired):
+            return Step(None, Decision(Outcome.RETIRED_FIELD))
         own = self.own.get(record.external_id)
         found = self._find(record.external_id, asked) if own is None and asked else ()
         decision = matching.decide(
@@ -169,17 +172,17 @@ class Chunk:
             self.links.append((record.external_id, state.id, by_rule))
             state.occupied = state.changed = True
         stamp = Stamp(Writer(self.id_field, record.external_id), THIS_WRITE, by_rule)
-        step.changed, step.moved = write(state, _sent(record, state, stamp.writer), stamp, self.rules)
+        step.changed, step.moved = write(state, self._sent(record, state, stamp.writer), stamp, self.rules)
         if step.moved is not NOTHING_MOVED:
             move(self._held, state.id, step.moved)
 
-
-def _sent(record: Record, state: State, writer: Writer) -> Mapping[str, Value | None]:
-    """What the record says: a replacing one also empties what its own id wrote last, unless another shares it."""
-    if record.mode is not Mode.REPLACE:
-        return record.values
-    sent = dict(record.values)
-    for name, entry in state.provenance.items():
-        if entry.stamp.writer == writer and not entry.shared:
-            sent.setdefault(name, None)
-    return sent
+    def _sent(self, record: Record, state: State, writer: Writer) -> Mapping[str, Value | None]:
+        """What the record says: a replacing one also empties what its own id wrote last, unless another shares it, or
+        the field is retired and can't be sent."""
+        if record.mode is not Mode.REPLACE:
+            return record.values
+        sent = dict(record.values)
+        for name, entry in state.provenance.items():
+            if entry.stamp.writer == writer and not entry.shared and name not in self.retired:
+                sent.setdefault(name, None)
+        return sent

@@ -31,6 +31,8 @@ class Book:
     phone_region: str
     rules: Rules
     field_types: Mapping[str, str] = field(repr=False)
+    retired: frozenset[str]
+    """Contact fields that take no values any more."""
     id_fields: Collection[int]
     erasure_salt: str = field(repr=False)
     rule_fields: frozenset[str] = field(init=False)
@@ -58,8 +60,10 @@ def lock(account_id: int) -> Book:
     locked = select(f"SELECT {columns} FROM contacts_contactbook WHERE account_id = %s{for_update}", [account_id])
     ((rule_set_id, building_id, last_change, salt),) = locked
     fields, signature_rows, rule_sets, id_fields = _base(account_id, rule_set_id, building_id)
+    types = {name: type_ for name, type_, _ in fields}
+    retired = frozenset(name for name, _, is_retired in fields if is_retired)
     signatures = {
-        pk: Signature(pk, tuple((name, fields[name]) for name in json(names)), region, bool(folds))
+        pk: Signature(pk, tuple((name, types[name]) for name in json(names)), region, bool(folds))
         for pk, names, region, folds in signature_rows
     }
     maintained = {pk for numbers, _, _, _ in rule_sets.values() for pk in json(numbers)}
@@ -72,7 +76,7 @@ def lock(account_id: int) -> Book:
         signatures=[signature for pk, signature in signatures.items() if pk in maintained],
         reject=policy == Policy.REJECT,
     )
-    return Book(account_id, last_change, rule_set_id, region, rules, fields, id_fields, salt)
+    return Book(account_id, last_change, rule_set_id, region, rules, types, retired, id_fields, salt)
 
 
 def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[Any, Any, Any, frozenset[int]]:
@@ -80,7 +84,8 @@ def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[A
     signatures, the current rule set and the one that is being built, its id fields."""
     found = select(
         """
-        SELECT 'field', NULL, name, type, NULL, NULL FROM contacts_contactfield WHERE account_id = %s
+        SELECT 'field', CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END, name, type, NULL, NULL
+        FROM contacts_contactfield WHERE account_id = %s
         UNION ALL
         SELECT 'signature', id, CAST(fields AS text), phone_region, CAST(CAST(folds_plus_tags AS integer) AS text), NULL
         FROM contacts_signature WHERE account_id = %s AND retired_at IS NULL
@@ -93,7 +98,7 @@ def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[A
         [account_id, account_id, account_id, rule_set_id, building_id, account_id],
     )
     return (
-        {row[2]: row[3] for row in found if row[0] == "field"},
+        [(row[2], row[3], bool(row[1])) for row in found if row[0] == "field"],
         [(row[1], row[2], row[3], int(row[4])) for row in found if row[0] == "signature"],
         {row[1]: row[2:] for row in found if row[0] == "rule_set"},
         frozenset(row[1] for row in found if row[0] == "id_field"),

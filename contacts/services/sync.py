@@ -15,7 +15,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, DomainError, Gone, NotFound
+from accounts.errors import Conflict, DomainError, Gone, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
 from contacts import matching, normalise
@@ -142,6 +142,7 @@ def _look_up(book: store.Book, id_field_id: int, records: Sequence[Record]) -> t
         own=known.own,
         erased=known.erased,
         barred=known.barred,
+        retired=book.retired,
         survivors=known.survivors,
         holders=holders,
         states=store.states(book, _may_concern(holders, sure), id_field_id=id_field_id),
@@ -235,6 +236,8 @@ def _refusal(decision: Decision) -> DomainError:
         return _not_found()
     if decision.outcome is Outcome.ERASED:
         return _erased()
+    if decision.outcome is Outcome.RETIRED_FIELD:
+        return ValidationFailed.of("/values", "retired_field", "A field was retired just now; GET /fields lists them.")
     if decision.outcome is Outcome.AMBIGUOUS:
         detail = f"Rule {decision.rule.number if decision.rule else ''} finds several contacts; name one by link_to."
         return Conflict(detail, code="ambiguous_match", extra=candidates)

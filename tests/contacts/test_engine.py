@@ -12,7 +12,7 @@ from accounts.errors import NotFound
 from accounts.models import AuditEvent
 from contacts.models import Contact, ExternalId, MatchKey, ReviewItem, Write
 from contacts.overlay import Mode, Record
-from contacts.services import saving, sync
+from contacts.services import fields, saving, sync
 from contacts.services.sync import Origin, Result
 from tests.contacts.world import SYSTEMS, Sent, World
 
@@ -165,3 +165,21 @@ def test_two_systems_that_write_the_same_new_people_at_once_make_no_duplicates()
     assert not ReviewItem.objects.for_account(world.account).exists()
     for number in range(people):
         assert len({world.external_ids()[system, str(number)] for system in SYSTEMS}) == 1
+
+
+@pytest.mark.django_db
+def test_a_retired_field_keeps_its_values_and_takes_no_others() -> None:
+    world = World()
+    write(world, SHOP, Record("1", {"email": "jan@example.com", "city": "Ede"}))
+    fields.retire(account=world.account, name="city", by=SYSTEM)
+
+    (replaced,) = write(world, SHOP, Record("1", {"email": "jan@example.com"}, Mode.REPLACE))
+    # Read before the field was retired, written after
+    late, fine = write(world, SHOP, Record("1", {"city": "Goes"}), Record("1", {"infix": "de"}))
+
+    assert replaced.outcome == "unchanged"
+    assert late.error is not None
+    assert late.error.errors[0].code == "retired_field"
+    assert fine.outcome == "updated"
+    contact = Contact.objects.for_account(world.account).get()
+    assert contact.values == {"email": "jan@example.com", "city": "Ede", "infix": "de"}

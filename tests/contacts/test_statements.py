@@ -62,7 +62,7 @@ def unrestricted(sql: str, params: Sequence[Any], account: int) -> list[str]:
                 each == account or set(as_list(each)) == {account} for each in params
             )
             if "DO UPDATE" in sql:
-                target = sql.split("ON CONFLICT")[1].split(")")[0]
+                target = sql.split("ON CONFLICT")[1].split(")", maxsplit=1)[0]
                 narrowed &= "account_id" in target or equals_account(sql, params, table, account)
         else:
             narrowed = equals_account(sql, params, alias or table, account)
