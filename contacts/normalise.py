@@ -232,6 +232,7 @@ def _read_choice(field: Field, value: object) -> str:
 
 
 def _read_choices(field: Field, value: object) -> list[str] | None:
+    """In the order of the field, so that no system undoes another's by sending them in its own."""
     if not isinstance(value, list):
         raise Invalid("wrong_type", f"Send an array of choices or null, not {_json_type(value)}.")
     if len(value) > len(field.choices):
@@ -241,7 +242,7 @@ def _read_choices(field: Field, value: object) -> list[str] | None:
         raise Invalid("invalid_choice", f"Send any of {_named(field.choices)}, or null.")
     if len(set(chosen)) < len(chosen):
         raise Invalid("invalid_choice", f"Send each of {_named(field.choices)} at most once.")
-    return chosen or None
+    return [choice for choice in field.choices if choice in chosen] or None
 
 
 READERS: Mapping[str, Callable[[Field, object], Value | None]] = {

@@ -125,7 +125,7 @@ def test_plain_records_are_not_looked_at_one_by_one() -> None:
         "date": "",
     }
     sent = [{"external_id": 7, "values": values}, {"external_id": "a", "values": {}, "id_field": "shopId"}]
-    stored = values | {"text": "Jan", "decimal": "1.25", "date": None}
+    stored = values | {"text": "Jan", "decimal": "1.25", "date": None, "multiple_choice": ["red", "green"]}
     expected = [Record("7", stored, Mode.REPLACE), Record("a", {}, Mode.REPLACE)]
     assert plain(sent, mode="replace") == expected
 
