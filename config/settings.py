@@ -219,6 +219,8 @@ def database() -> dict[str, Any]:
         config["TEST"] = {"NAME": str(LOCAL_DIR / "test.sqlite3")}
     elif config.get("ENGINE") == "django.db.backends.postgresql":
         options.setdefault("connect_timeout", 5)
+        # Statements are prepared on their third run: most of what a call costs is planning them again and again.
+        options |= {"server_side_binding": True, "prepare_threshold": 3}
         options["pool"] = {"min_size": 1, "max_size": number("DATABASE_POOL_SIZE", default=8), "timeout": 10}
         config |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}  # the pool keeps them, and checks what it hands out
     else:

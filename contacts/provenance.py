@@ -1,9 +1,9 @@
 """Pure: who wrote each value of a contact, and what was there before.
 
-Stored on the contact as compact JSON: `{"stamps": [[id field, external id, write, rule], …], "fields": {name:
-[stamp, [stamps that shared it], stamp before, value before]}}`, where stamps are positions in the list and trailing
-empty parts are left out. A value without an entry in `fields` has the first stamp and nothing else, because most
-values of a contact share one stamp and were never anything else.
+Stored on the contact as compact JSON: `{"stamps": [[id field, external id, write, rule], …], "most": entry, "fields":
+{name: entry}}`. An entry is `[stamp, [stamps that shared it], stamp before, value before]`, where stamps are positions
+in the list and trailing empty parts are left out. A value without an entry in `fields` has the one in `most`, or else
+`[0]`: most values of a contact have the same, because they came together.
 """
 
 from collections.abc import Mapping
@@ -63,21 +63,41 @@ def written(entry: Entry | None, old: Value | None, new: Value | None, stamp: St
 
 def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write: int) -> dict[str, Any]:
     """Entries as JSON, stamps of THIS_WRITE pointing at the row it became."""
-    stamps: dict[Stamp, int] = {}
-    fields: dict[str, list[Any]] = {}
-    for name, (stamp, shared, before) in entries.items():
-        position = stamps.setdefault(stamp, len(stamps))
-        if before is not None:
-            sharers = [stamps.setdefault(sharer, len(stamps)) for sharer in shared]
-            fields[name] = [position, sharers, stamps.setdefault(before.stamp, len(stamps)), before.value]
-        elif shared:
-            fields[name] = [position, [stamps.setdefault(sharer, len(stamps)) for sharer in shared]]
-        elif position or name not in values:
-            fields[name] = [position]
-    if not stamps:
+    if not entries:
         return {}
-    rows = [[*stamp.writer, stamp.write or this_write, stamp.rule] for stamp in stamps]
-    return {"stamps": rows, "fields": fields} if fields else {"stamps": rows}
+    stamps: dict[Stamp, int] = {}
+
+    def row(entry: Entry) -> list[Any]:
+        stamp, shared, before = entry
+        position = stamps.setdefault(stamp, len(stamps))
+        if before is None and not shared:
+            return [position]
+        sharers = [stamps.setdefault(sharer, len(stamps)) for sharer in shared]
+        if before is None:
+            return [position, sharers]
+        return [position, sharers, stamps.setdefault(before.stamp, len(stamps)), before.value]
+
+    most = _most(entries)
+    most_row = row(most)
+    fields = {name: row(entry) for name, entry in entries.items() if entry != most or name not in values}
+    data: dict[str, Any] = {
+        "stamps": [[*stamp.writer, stamp.write or this_write, stamp.rule] for stamp in stamps],
+    }
+    if len(most_row) > 1:
+        data["most"] = most_row
+    if fields:
+        data["fields"] = fields
+    return data
+
+
+def _most(entries: Mapping[str, Entry]) -> Entry:
+    """The entry that more than half of the fields have, if one does (Boyer and Moore's majority vote)."""
+    votes, candidate = 0, next(iter(entries.values()))
+    for entry in entries.values():
+        if votes == 0:
+            candidate = entry
+        votes += 1 if entry == candidate else -1
+    return candidate
 
 
 def decode(data: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, Entry]:
@@ -85,8 +105,12 @@ def decode(data: Mapping[str, Any], values: Mapping[str, Value]) -> dict[str, En
     if not data:
         return {}
     stamps = [Stamp(Writer(field, value), write, rule) for field, value, write, rule in data["stamps"]]
-    entries = dict.fromkeys(values, Entry(stamps[0]))
+
+    def entry(row: list[Any]) -> Entry:
+        shared = tuple([stamps[position] for position in row[1]]) if len(row) > 1 else ()
+        return Entry(stamps[row[0]], shared, Before(row[3], stamps[row[2]]) if len(row) > 2 else None)
+
+    entries = dict.fromkeys(values, entry(data.get("most", [0])))
     for name, row in data.get("fields", {}).items():
-        shared = tuple(stamps[position] for position in row[1]) if len(row) > 1 else ()
-        entries[name] = Entry(stamps[row[0]], shared, Before(row[3], stamps[row[2]]) if len(row) > 2 else None)
+        entries[name] = entry(row)
     return entries

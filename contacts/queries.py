@@ -1,13 +1,15 @@
 """Reads of contacts."""
 
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from django.db.models import JSONField, Q, Value
+from django.db.models import Q
 
-from contacts.models import Contact, ContactField, ExternalId, IdField
+from contacts.models import ContactField, ExternalId, IdField
 from contacts.normalise import Field
+from contacts.sql import instant, json, parameter, select
 
 
 def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID | None:
@@ -22,43 +24,49 @@ def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID |
 
 
 def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict[str, Any] | None:
-    """A contact as the API shows it; `external_id` is the one that was asked for. None when it is not there."""
-    contact: Contact | None = Contact.objects.for_account(account_id).filter(pk=contact_id).first()
-    if contact is None:
+    """A contact that has external ids as the API shows it; one query. `external_id` is the one that was asked for.
+    None when it is not there."""
+    # In order of pk: the first of a field is the contact's primary one.
+    rows = select(
+        """
+        SELECT field.name, own.value, contact."values", contact.created_at, contact.updated_at, contact.version
+        FROM contacts_externalid own CROSS JOIN contacts_contact contact CROSS JOIN contacts_idfield field
+        WHERE own.account_id = %s AND own.contact_id = %s AND contact.account_id = %s AND contact.id = own.contact_id
+        AND field.account_id = %s AND field.id = own.id_field_id ORDER BY own.id
+        """,
+        [account_id, parameter(contact_id), account_id, account_id],
+    )
+    if not rows:
         return None
     external_ids: dict[str, list[str]] = {}
-    # In order of pk: the first of a field is the contact's primary one.
-    rows = ExternalId.objects.for_account(account_id).filter(contact_id=contact_id).order_by("pk")
-    for id_field, value in rows.values_list("id_field__name", "value"):
+    for id_field, value, *_ in rows:
         external_ids.setdefault(id_field, []).append(value)
+    _, _, values, created_at, updated_at, version = rows[0]
     return {
-        "id": str(contact.pk),
+        "id": str(contact_id),
         "external_id": external_id,
         "external_ids": external_ids,
-        "values": contact.values,
-        "created_at": _instant(contact.created_at),
-        "updated_at": _instant(contact.updated_at),
-        "version": contact.version,
+        "values": json(values),
+        "created_at": _instant(created_at),
+        "updated_at": _instant(updated_at),
+        "version": version,
     }
 
 
 def field_names(account_id: int) -> tuple[Mapping[str, Field], frozenset[str]]:
     """An account's contact fields by name, retired ones too, and the names of its id fields; one query."""
-    fields = (
-        ContactField.objects.for_account(account_id)
-        .order_by()
-        .values_list("name", "type", "choices", Q(retired_at__isnull=False))
+    rows = select(
+        """
+        SELECT name, type, CAST(choices AS text), CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END
+        FROM contacts_contactfield WHERE account_id = %s
+        UNION ALL SELECT name, NULL, NULL, 0 FROM contacts_idfield WHERE account_id = %s
+        """,
+        [account_id, account_id],
     )
-    id_fields = (
-        IdField.objects.for_account(account_id)
-        .order_by()
-        .values_list("name", Value(""), Value([], JSONField()), Value(False))
-    )
-    rows = list(fields.union(id_fields, all=True))
-    return (
-        {name: Field(type_, tuple(choices), bool(retired)) for name, type_, choices, retired in rows if type_},
-        frozenset(name for name, type_, _, _ in rows if not type_),
-    )
+    fields = {
+        name: Field(type_, tuple(json(choices)), bool(retired)) for name, type_, choices, retired in rows if type_
+    }
+    return fields, frozenset(name for name, type_, _, _ in rows if not type_)
 
 
 def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
@@ -78,5 +86,4 @@ def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
 
 def _instant(value: Any) -> str:
     """ISO 8601 in UTC, to the microsecond."""
-    text: str = value.isoformat()
-    return text.replace("+00:00", "Z")
+    return instant(value).astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -74,8 +74,8 @@ class ByHand:
     def review(self) -> Findings:
         """Whom the contacts may be the same as by the keys that they gained."""
         asking = {key for step in self.steps for _, key in step.moved.asking}
-        holders = store.holders(self.book, asking, room=len(self.steps))
-        known = store.known_pairs(self.book, [step.contact for step in self.steps if step.contact is not None])
+        contacts = [step.contact for step in self.steps if step.contact is not None]
+        holders, known = store.holders_and_pairs(self.book, asking, contacts, room=len(self.steps))
         return review(self.steps, holders, known)
 
     def save(self, findings: Findings | None = None, *, kinds: Mapping[UUID, str] | None = None) -> None:

@@ -10,8 +10,8 @@ from contacts.matching import HeldKey, Suspicion
 from contacts.models import Change, ReviewItem, Write
 from contacts.provenance import encode
 from contacts.review import Crowd, Pair
-from contacts.services.statements import parameter, rows, run, select, sent
 from contacts.services.store import Book
+from contacts.sql import parameter, rows, run, select, sent, together
 from contacts.state import State
 
 
@@ -34,11 +34,12 @@ def save(book: Book, write: Write, outcome: Outcome) -> None:
     if not touched:
         return
     _save_write(write)
-    _save_contacts(book, touched, write)
-    _save_links(book, outcome.links, write)
-    _save_keys(book, touched)
-    _save_changes(book, touched, write, outcome.gone)
-    _save_items(book, outcome, write)
+    with together():
+        _save_contacts(book, touched, write)
+        _save_links(book, outcome.links, write)
+        _save_keys(book, touched)
+        _save_changes(book, touched, write, outcome.gone)
+        _save_items(book, outcome, write)
 
 
 def _save_write(write: Write) -> None:

@@ -4,9 +4,9 @@ Reads first, then writes. Every statement restricts every table to the account.
 """
 
 import hashlib
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -17,7 +17,7 @@ from contacts.models import Policy, ReviewItem
 from contacts.overlay import Holders
 from contacts.provenance import decode
 from contacts.review import Pair
-from contacts.services.statements import json, rows, select, sent, uuid
+from contacts.sql import Query, Rows, json, rows, select, select_each, sent, uuid
 from contacts.state import State
 
 
@@ -56,10 +56,23 @@ def lock(account_id: int) -> Book:
     The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
     for_update = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    columns = "rule_set_id, building_id, last_change, erasure_salt"
-    locked = select(f"SELECT {columns} FROM contacts_contactbook WHERE account_id = %s{for_update}", [account_id])
+    locked, found = select_each(
+        [
+            (
+                f"""
+                SELECT rule_set_id, building_id, last_change, erasure_salt
+                FROM contacts_contactbook WHERE account_id = %s{for_update}
+                """,
+                [account_id],
+            ),
+            _base(account_id),
+        ]
+    )
     ((rule_set_id, building_id, last_change, salt),) = locked
-    fields, signature_rows, rule_sets, id_fields = _base(account_id, rule_set_id, building_id)
+    fields = [(row[2], row[3], bool(row[1])) for row in found if row[0] == "field"]
+    signature_rows = [(row[1], row[2], row[3], int(row[4])) for row in found if row[0] == "signature"]
+    rule_sets = {row[1]: row[2:] for row in found if row[0] == "rule_set" and row[1] in {rule_set_id, building_id}}
+    id_fields = frozenset(row[1] for row in found if row[0] == "id_field")
     types = {name: type_ for name, type_, _ in fields}
     retired = frozenset(name for name, _, is_retired in fields if is_retired)
     signatures = {
@@ -79,10 +92,10 @@ def lock(account_id: int) -> Book:
     return Book(account_id, last_change, rule_set_id, region, rules, types, retired, id_fields, salt)
 
 
-def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[Any, Any, Any, frozenset[int]]:
-    """What the engine needs to know of an account, in one query: the types of its contact fields, its live
-    signatures, the current rule set and the one that is being built, its id fields."""
-    found = select(
+def _base(account_id: int) -> Query:
+    """What the engine needs to know of an account, in one query: its contact fields, its live signatures, the current
+    rule set and one that is being built, its id fields."""
+    return (
         """
         SELECT 'field', CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END, name, type, NULL, NULL
         FROM contacts_contactfield WHERE account_id = %s
@@ -91,17 +104,11 @@ def _base(account_id: int, rule_set_id: int, building_id: int | None) -> tuple[A
         FROM contacts_signature WHERE account_id = %s AND retired_at IS NULL
         UNION ALL
         SELECT 'rule_set', id, CAST(rules AS text), policy, CAST(blocked AS text), phone_region
-        FROM contacts_ruleset WHERE account_id = %s AND id IN (%s, %s)
+        FROM contacts_ruleset WHERE account_id = %s AND status IN ('current', 'building', 'ready')
         UNION ALL
         SELECT 'id_field', id, NULL, NULL, NULL, NULL FROM contacts_idfield WHERE account_id = %s
         """,
-        [account_id, account_id, account_id, rule_set_id, building_id, account_id],
-    )
-    return (
-        [(row[2], row[3], bool(row[1])) for row in found if row[0] == "field"],
-        [(row[1], row[2], row[3], int(row[4])) for row in found if row[0] == "signature"],
-        {row[1]: row[2:] for row in found if row[0] == "rule_set"},
-        frozenset(row[1] for row in found if row[0] == "id_field"),
+        [account_id] * 4,
     )
 
 
@@ -188,13 +195,26 @@ def holders(book: Book, keys: Collection[HeldKey], *, room: int) -> dict[HeldKey
     Of a key that is too common the oldest are read, `room` more than are needed to know that it is: as many as may
     lose it before anybody asks.
     """
-    result = {key: Holders() for key in keys}
+    return _holders(keys, select_each(_holder_queries(book, keys, room)))
+
+
+def holders_and_pairs(
+    book: Book, keys: Collection[HeldKey], contact_ids: Collection[UUID], *, room: int
+) -> tuple[dict[HeldKey, Holders], dict[Pair, bool]]:
+    """Who holds each of the keys, and the pairs with a review item in which one of the contacts is: whether they may
+    be told again."""
+    *held, pairs = select_each([*_holder_queries(book, keys, room), _pairs_query(book, contact_ids)])
+    known = {Pair(uuid(one), uuid(other)): state != ReviewItem.State.NOT_A_MATCH for one, other, state in pairs}
+    return _holders(keys, held), known
+
+
+def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Query]:
+    queries: list[Query] = []
     for rule in book.rules.asked:
         signature = rule.signature.id
         asked = [{"key": key} for of, key in keys if of == signature]
         scope = [book.account_id, signature]
-        found = select(
-            f"""
+        sql = f"""
             WITH asked AS MATERIALIZED (
                 SELECT sent.key AS key,
                 (SELECT count(*) FROM contacts_matchkey k
@@ -204,17 +224,21 @@ def holders(book: Book, keys: Collection[HeldKey], *, room: int) -> dict[HeldKey
                     ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
                 FROM {sent(key="uuid")}
             )
-            SELECT asked.key, held.contact_id, asked.count FROM asked CROSS JOIN contacts_matchkey held
+            SELECT %s, asked.key, held.contact_id, asked.count FROM asked CROSS JOIN contacts_matchkey held
             WHERE held.account_id = %s AND held.signature_id = %s AND held.key = asked.key
             AND (asked.newest IS NULL OR held.contact_id <= asked.newest)
             ORDER BY held.contact_id
-            """,
-            [*scope, *scope, TOO_COMMON + 1 + room, rows(asked), *scope],
-        )
-        for key, contact, count in found:
-            each = result[HeldKey(signature, uuid(key))]
-            each.oldest.append(uuid(contact))
-            each.more = count - len(each.oldest)
+            """
+        queries.append((sql, [*scope, *scope, TOO_COMMON + 1 + room, rows(asked), signature, *scope]))
+    return queries
+
+
+def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, Holders]:
+    result = {key: Holders() for key in keys}
+    for signature, key, contact, count in itertools.chain(*found):
+        each = result[HeldKey(signature, uuid(key))]
+        each.oldest.append(uuid(contact))
+        each.more = count - len(each.oldest)
     return result
 
 
@@ -242,17 +266,13 @@ def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None =
     return result
 
 
-def known_pairs(book: Book, contact_ids: Collection[UUID]) -> dict[Pair, bool]:
-    """The pairs with a review item in which one of these contacts is, and whether they may be told again."""
+def _pairs_query(book: Book, contact_ids: Collection[UUID]) -> Query:
     ids, scope = rows({"id": pk} for pk in contact_ids), book.account_id
-    found = select(
-        f"""
+    sql = f"""
         SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
         WHERE item.account_id = %s AND item.contact_id = sent.id
         UNION ALL
         SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
         WHERE item.account_id = %s AND item.other_id = sent.id
-        """,
-        [ids, scope, ids, scope],
-    )
-    return {Pair(uuid(one), uuid(other)): state != ReviewItem.State.NOT_A_MATCH for one, other, state in found}
+        """
+    return sql, [ids, scope, ids, scope]

@@ -174,7 +174,6 @@ def _may_concern(holders: Mapping[HeldKey, Holders], sure: set[UUID]) -> set[UUI
 def _review(book: store.Book, chunk: Chunk, steps: Sequence[Step]) -> Findings:
     """The second look-up: the holders of every key that a contact came to ask by on the way, and the known pairs."""
     asking = {key for step in steps for _, key in step.moved.asking}
-    holders = dict(chunk.holders) | store.holders(book, asking - chunk.holders.keys(), room=len(steps))
     doubtful = [
         step.contact
         for step in steps
@@ -182,7 +181,8 @@ def _review(book: store.Book, chunk: Chunk, steps: Sequence[Step]) -> Findings:
         and (step.decision.suspicions or step.moved.asking)
         and not chunk.states[step.contact].is_new
     ]
-    return review(steps, holders, store.known_pairs(book, doubtful))
+    held, pairs = store.holders_and_pairs(book, asking - chunk.holders.keys(), doubtful, room=len(steps))
+    return review(steps, {**chunk.holders, **held}, pairs)
 
 
 def _result(book: store.Book, chunk: Chunk, record: Record, step: Step, told: Sequence[Suspicion]) -> Result:

@@ -17,7 +17,7 @@ ROUND_THE_DOOR = {
     "accounts/tenancy/admin.py": "narrows every list and choice of the admin to the person's accounts",
     "accounts/queries.py": "finds a person's memberships, before any account is known",
     "contacts/admin.py": "counts and searches across the accounts of one partner, narrowed to them",
-    "contacts/services/statements.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
+    "contacts/sql.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
     "integrations/authentication.py": "finds whose key it is, before any account is known",
     "integrations/queries.py": "sums up the accounts of one partner, narrowed to them; peppers that any account needs",
 }
@@ -116,7 +116,6 @@ INNER = {
     "contacts.services.by_hand": "what the services of people's decisions share",
     "contacts.services.merged_items": "what a merge does to review items",
     "contacts.services.saving": "what the engine writes",
-    "contacts.services.statements": "how the engine's SQL takes its rows",
     "contacts.services.store": "what the engine reads",
     "integrations.services.demo": "makes the demo's data through the services",
 }

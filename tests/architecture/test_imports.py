@@ -29,6 +29,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "tenancy"),
     (0, ""),
     (1, "permissions"),
+    (1, "sql"),
     (2, "queries*"),
     (2, "explain"),
     (3, "services*"),

@@ -54,7 +54,7 @@ class TestIdFields:
     @pytest.mark.parametrize(
         ("name", "says"),
         [
-            ("externalCustomerId", "exists already"),
+            ("externalCustomerId", "has this name already"),
             ("email", "A contact field has this name"),
             ("Upper", "small letter"),
             ("a b", "small letter"),

@@ -5,13 +5,18 @@ is a little faster still, but only inserts. On SQLite `json_each` takes as long 
 makes needless.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.db import connection
+
+Query = tuple[str, Sequence[Any]]
+"""SQL and its parameters."""
+Rows = list[tuple[Any, ...]]
 
 _encoders = {
     "postgresql": msgspec.json.Encoder(uuid_format="canonical").encode,
@@ -43,6 +48,11 @@ def parameter(value: datetime | UUID) -> Any:
     return value if connection.features.has_native_uuid_field else value.hex
 
 
+def instant(value: Any) -> datetime:
+    """An instant as read: SQLite keeps text, in UTC."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
 def uuid(value: Any) -> UUID:
     """An id as read: PostgreSQL has a type for it, SQLite keeps 32 digits."""
     return value if isinstance(value, UUID) else UUID(hex=value)
@@ -53,12 +63,30 @@ def json(value: str) -> Any:
     return _decode(value)
 
 
-def select(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+@contextmanager
+def together() -> Iterator[None]:
+    """Inside, statements are sent without waiting for the end of the one before: PostgreSQL's pipeline mode. An error
+    of any of them is raised at the end, as Django raises it."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
+
+
+def select(sql: str, parameters: Sequence[Any]) -> Rows:
     """The rows of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+    (found,) = select_each([(sql, parameters)])
+    return found
+
+
+def select_each(queries: Sequence[Query]) -> list[Rows]:
+    """The rows of each query, one after the other in one round trip."""
+    with together(), ExitStack() as stack:
+        cursors = [stack.enter_context(connection.cursor()) for _ in queries]
+        for cursor, (sql, parameters) in zip(cursors, queries, strict=True):
+            cursor.execute(sql, parameters)
+        return [cursor.fetchall() for cursor in cursors]
 
 
 def run(sql: str, parameters: Sequence[Any]) -> None:
