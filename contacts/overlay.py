@@ -33,12 +33,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One incoming record: its external id and values as contacts.normalise returned them (None empties)."""
+    """One incoming record: its external id and values as contacts.normalise returned them (None empties).
+
+    `no_phones`: the phone fields whose value is no phone number, as was found when the record was read.
+    """
 
     external_id: str
     values: Mapping[str, Value | None]
     mode: Mode = Mode.MERGE
     link_to: UUID | None = None
+    no_phones: Collection[str] = ()
 
 
 @dataclass(slots=True)

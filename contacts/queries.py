@@ -53,20 +53,24 @@ def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict
     }
 
 
-def field_names(account_id: int) -> tuple[Mapping[str, Field], frozenset[str]]:
-    """An account's contact fields by name, retired ones too, and the names of its id fields; one query."""
+def field_names(account_id: int) -> tuple[Mapping[str, Field], frozenset[str], str]:
+    """An account's contact fields by name, retired ones too, the names of its id fields, and the country that its
+    phone numbers are from; one query."""
     rows = select(
         """
         SELECT name, type, CAST(choices AS text), CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END
         FROM contacts_contactfield WHERE account_id = %s
-        UNION ALL SELECT name, NULL, NULL, 0 FROM contacts_idfield WHERE account_id = %s
+        UNION ALL SELECT name, 'id field', NULL, 0 FROM contacts_idfield WHERE account_id = %s
+        UNION ALL SELECT phone_region, 'region', NULL, 0 FROM contacts_ruleset
+            WHERE account_id = %s AND status = 'current'
         """,
-        [account_id, account_id],
+        [account_id, account_id, account_id],
     )
     fields = {
-        name: Field(type_, tuple(json(choices)), bool(retired)) for name, type_, choices, retired in rows if type_
+        name: Field(type_, tuple(json(choices)), bool(retired)) for name, type_, choices, retired in rows if choices
     }
-    return fields, frozenset(name for name, type_, _, _ in rows if not type_)
+    (region,) = (name for name, kind, _, _ in rows if kind == "region")
+    return fields, frozenset(name for name, kind, _, _ in rows if kind == "id field"), region
 
 
 def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:

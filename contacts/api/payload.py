@@ -40,12 +40,26 @@ WHOLE = msgspec.json.Decoder(dict[str, Any], float_hook=Number)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a body is checked against: the caller's id field, the account's contact fields by name, and the names of
-    its id fields."""
+    """What a body is checked against: the caller's id field, the account's contact fields by name, the names of its
+    id fields, and the country that phone numbers are from (ISO 3166-1)."""
 
     id_field: str
     fields: Mapping[str, Field]
     id_fields: frozenset[str]
+    phone_region: str
+    phone_fields: Sequence[str] = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        phones = tuple(name for name, field in self.fields.items() if field.type == "phone")
+        object.__setattr__(self, "phone_fields", phones)
+
+    def no_phones(self, values: Mapping[str, Value | None]) -> Sequence[str]:
+        """The phone fields whose value is no phone number."""
+        return tuple(
+            name
+            for name in self.phone_fields
+            if (value := values.get(name)) and not normalise.canonical("phone", value, self.phone_region)
+        )
 
 
 @dataclass(slots=True)
@@ -133,7 +147,7 @@ def _plain_record(members: Any, context: Context, mode: Mode) -> Record | None:
                 # It may have been -0.
                 return None
             values[name] = normalise.stored(field, value)
-        return Record(normalise.external_id(own), values, mode)
+        return Record(normalise.external_id(own), values, mode, no_phones=context.no_phones(values))
     except (KeyError, Invalid):
         return None
 
@@ -216,7 +230,7 @@ def _record(source: _Object, context: Context, mode: Mode, external_id: str | No
     link_to = _link_to(source) if "link_to" in known else None
     if source.errors or own is None:
         raise ValidationFailed(source.errors)
-    return Record(own, values, mode, link_to)
+    return Record(own, values, mode, link_to, context.no_phones(values))
 
 
 def _check_id_field(source: _Object, context: Context) -> None:

@@ -35,15 +35,12 @@ class Book:
     """Contact fields that take no values any more."""
     id_fields: Collection[int]
     erasure_salt: str = field(repr=False)
-    rule_fields: frozenset[str] = field(init=False)
-    """The contact fields that the rules ask for."""
-    phone_fields: frozenset[str] = field(init=False)
+    rule_fields: Collection[str] = field(init=False)
+    """The contact fields that the rules ask for, in their order."""
 
     def __post_init__(self) -> None:
-        names = frozenset(name for rule in self.rules.asked for name in rule.signature.names)
-        object.__setattr__(self, "rule_fields", names)
-        phones = frozenset(name for name, type_ in self.field_types.items() if type_ == "phone")
-        object.__setattr__(self, "phone_fields", phones)
+        names = dict.fromkeys(name for rule in self.rules.asked for name, _ in rule.signature.fields)
+        object.__setattr__(self, "rule_fields", tuple(names))
 
     def digest(self, id_field_id: int, external_id: str) -> str:
         """What is kept of an external id whose contact a person erased (SHA-256, salted per account)."""

@@ -250,21 +250,18 @@ def _refusal(decision: Decision) -> DomainError:
 
 def _value_warnings(book: store.Book, record: Record) -> list[dict[str, Any]]:
     """Values that were stored and identify nobody."""
-    warnings = []
-    for name, value in record.values.items():
-        if value is None:
-            continue
-        if name in book.phone_fields and normalise.canonical("phone", value, book.phone_region) is None:
-            warnings.append({"code": "invalid_phone", "field": name})
-        elif name in book.rule_fields and _is_blocked(book, name, record.values):
-            warnings.append({"code": "blocked_value", "field": name})
+    warnings = [{"code": "invalid_phone", "field": name} for name in record.no_phones]
+    asked = (name for name in book.rule_fields if name not in record.no_phones)
+    warnings += [{"code": "blocked_value", "field": name} for name in asked if _is_blocked(book, name, record.values)]
     return warnings
 
 
 def _is_blocked(book: store.Book, name: str, values: Mapping[str, normalise.Value | None]) -> bool:
     """By the built-in list, or by the rule set's own."""
-    type_, value = book.field_types[name], values[name]
-    if value is not None and normalise.is_blocked(name, type_, value):
+    type_, value = book.field_types[name], values.get(name)
+    if value is None:
+        return False
+    if normalise.is_blocked(name, type_, value):
         return True
     return any(matching.is_blocked(rule, name, type_, values) for rule in book.rules.asked)
 

@@ -45,7 +45,8 @@ def test_a_key_held_by_more_than_twenty_identifies_nobody_and_opens_five_pairs()
 @pytest.mark.django_db
 def test_a_phone_number_that_is_none_is_stored_and_told() -> None:
     world = World((("phoneNumber",),))
-    first, second = write(world, SHOP, Record("1", {"phoneNumber": "call me"}), Record("2", {"phoneNumber": "call me"}))
+    values, no_phones = {"phoneNumber": "call me"}, ("phoneNumber",)
+    first, second = write(world, SHOP, *(Record(own, values, no_phones=no_phones) for own in ("1", "2")))
     assert first.warnings == second.warnings == [{"code": "invalid_phone", "field": "phoneNumber"}]
     assert Contact.objects.for_account(world.account).get(pk=first.contact_id).values == {"phoneNumber": "call me"}
     assert not MatchKey.objects.for_account(world.account).exists()

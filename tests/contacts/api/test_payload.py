@@ -24,6 +24,7 @@ CONTEXT = Context(
         "gone": Field("text", retired=True),
     },
     frozenset({"shopId", "crmId"}),
+    "NL",
 )
 NUMBERS = st.sampled_from(
     [
@@ -145,3 +146,17 @@ def test_a_retired_field_is_named() -> None:
     with pytest.raises(ValidationFailed) as refused:
         payload.read_upsert(b'{"external_id": 1, "values": {"gone": null, "text": "x"}}', CONTEXT)
     assert [(error.field, error.code) for error in refused.value.errors] == [("/values/gone", "retired_field")]
+
+
+@pytest.mark.parametrize(
+    "record", ['{"external_id": "1", "values": %s}', '{"external_id": 1, "id_field": "shopId", "values": %s}']
+)
+@pytest.mark.parametrize(
+    ("phone", "no_phones"), [("call me", ("phone",)), ("020-1234567", ()), ("+1 212 555 2368", ()), ("", ())]
+)
+def test_phones_that_are_none_are_noted(record: str, phone: str, no_phones: tuple[str, ...]) -> None:
+    text = record % json.dumps({"phone": phone})
+    assert payload.read_upsert(text.encode(), CONTEXT).no_phones == no_phones
+    (read_in_batch,) = plain([json.loads(text)])
+    assert isinstance(read_in_batch, Record)
+    assert read_in_batch.no_phones == no_phones
