@@ -18,6 +18,7 @@ class Charge(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-starts_on", "-pk")
+        indexes = (models.Index(fields=("account", "-starts_on"), name="accounts_charge_account"),)
         constraints = (
             models.CheckConstraint(
                 name="accounts_charge_amounts",

@@ -241,11 +241,12 @@ def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, 
 
 def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
     """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
+    # `+ 0`, lest the ids be looked for in the index by id field and value, which may look as good as the right one.
     found = select(
         f"""
         SELECT contact.id, contact."values", contact.provenance, contact.version, contact.merged_into_id,
         EXISTS (SELECT 1 FROM contacts_externalid id
-            WHERE id.account_id = %s AND id.contact_id = contact.id AND id.id_field_id = %s)
+            WHERE id.account_id = %s AND id.contact_id = contact.id AND id.id_field_id + 0 = %s)
         FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
         WHERE contact.account_id = %s AND contact.id = sent.id
         """,

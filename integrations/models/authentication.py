@@ -39,6 +39,7 @@ class Authentication(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("created_at", "pk")
+        indexes = (models.Index(fields=("account", "created_at"), name="integrations_authentication_a"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("id_field",),

@@ -52,6 +52,7 @@ class License(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-active_from", "-pk")
+        indexes = (models.Index(fields=("account", "integration"), name="integrations_license_account"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("account", "integration"),

@@ -30,6 +30,7 @@ class Request(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-requested_at", "-pk")
+        indexes = (models.Index(fields=("account", "-requested_at"), name="integrations_request_account"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("license", "kind"),
