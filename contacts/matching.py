@@ -58,10 +58,10 @@ class Rules:
 
 
 class HeldKey(NamedTuple):
-    """A match key under its signature (primary key)."""
+    """A match key, 32 hexadecimal digits, under its signature (primary key)."""
 
     signature: int
-    key: UUID
+    key: str
 
 
 class Outcome(StrEnum):
@@ -136,10 +136,10 @@ class Decision(NamedTuple):
         return self.contact is None and self.outcome is not Outcome.CREATE
 
 
-def key(signature: Signature, values: Mapping[str, Value | None]) -> UUID | None:
+def key(signature: Signature, values: Mapping[str, Value | None]) -> str | None:
     """The match key: a digest of the normalised values of the fields, None if any is empty or blocked.
 
-    128 bits of SHA-256: as a UUID it takes 16 bytes in an index, however long the values are.
+    128 bits of SHA-256 in 32 hexadecimal digits: as a UUID it takes 16 bytes in an index, however long the values are.
     """
     text = ""
     for name, type_ in signature.fields:
@@ -151,7 +151,7 @@ def key(signature: Signature, values: Mapping[str, Value | None]) -> UUID | None
             return None
         # Each part with its length before it, so that no two lists of parts make the same text.
         text += f"{len(part)}:{part}"
-    return UUID(bytes=hashlib.sha256(text.encode()).digest()[:16])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def asks(rule: Rule, values: Mapping[str, Value | None]) -> bool:

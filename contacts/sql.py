@@ -58,6 +58,11 @@ def uuid(value: Any) -> UUID:
     return value if isinstance(value, UUID) else UUID(hex=value)
 
 
+def digits(value: Any) -> str:
+    """The 32 hexadecimal digits of an id as read."""
+    return value.hex if isinstance(value, UUID) else str(value)
+
+
 def json(value: str) -> Any:
     """A JSON column as read."""
     return _decode(value)

@@ -29,8 +29,8 @@ class State:
     changed: bool = False
     marked: bool = False
     fields: set[str] = field(default_factory=set)
-    keys_before: dict[int, UUID | None] = field(default_factory=dict)
-    keys: dict[int, UUID | None] = field(default_factory=dict)
+    keys_before: dict[int, str | None] = field(default_factory=dict)
+    keys: dict[int, str | None] = field(default_factory=dict)
 
 
 class Moved(NamedTuple):
@@ -53,6 +53,8 @@ def write(state: State, sent: Mapping[str, Value | None], stamp: Stamp, rules: R
     changes: dict[str, Value | None] = {}
     for name, new in sent.items():
         old, entry = state.values.get(name), state.provenance.get(name)
+        if new == old and entry is not None and entry.stamp.writer == stamp.writer:
+            continue
         after = written(entry, old, new, stamp)
         if after is not None and after is not entry:
             state.provenance[name] = after

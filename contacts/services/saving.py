@@ -124,7 +124,7 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
     put_keys(book, now)
 
 
-def put_keys(book: Book, keys: Sequence[tuple[int, UUID, UUID]]) -> None:
+def put_keys(book: Book, keys: Sequence[tuple[int, UUID, str]]) -> None:
     """Gives contacts their match keys: (signature, contact, key) each."""
     run(
         f"""

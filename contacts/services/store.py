@@ -17,7 +17,7 @@ from contacts.models import Policy, ReviewItem
 from contacts.overlay import Holders
 from contacts.provenance import decode
 from contacts.review import Pair
-from contacts.sql import Query, Rows, json, rows, select, select_each, sent, uuid
+from contacts.sql import Query, Rows, digits, json, rows, select, select_each, sent, uuid
 from contacts.state import State
 
 
@@ -233,7 +233,7 @@ def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Qu
 def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, Holders]:
     result = {key: Holders() for key in keys}
     for signature, key, contact, count in itertools.chain(*found):
-        each = result[HeldKey(signature, uuid(key))]
+        each = result[HeldKey(signature, digits(key))]
         each.oldest.append(uuid(contact))
         each.more = count - len(each.oldest)
     return result

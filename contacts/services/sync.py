@@ -6,8 +6,8 @@ the keys that came to be on the way, store. What is decided, and why, stands in 
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -36,8 +36,7 @@ class Origin:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one record.
 
     `outcome`: created, linked, updated or unchanged, None when refused, and then `error` says why. `matched_by` and
@@ -48,7 +47,7 @@ class Result:
     contact_id: UUID | None = None
     version: int = 0
     matched_by: dict[str, Any] | None = None
-    warnings: list[dict[str, Any]] = field(default_factory=list)
+    warnings: Sequence[dict[str, Any]] = ()
     error: DomainError | None = None
 
 
