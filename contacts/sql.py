@@ -36,6 +36,17 @@ def sent(**columns: str) -> str:
     return f"(SELECT {', '.join(read)} FROM json_each(%s)) AS sent"
 
 
+def probe(table: str, alias: str, condition: str) -> str:
+    """Joins the rows of a table that are looked up for each row of what stands before, by an index.
+
+    PostgreSQL would else read all rows of a large account to join them with a thousand; SQLite takes the order of a
+    CROSS JOIN for an order.
+    """
+    if connection.vendor == "postgresql":
+        return f"CROSS JOIN LATERAL (SELECT * FROM {table} {alias} WHERE {condition} OFFSET 0) {alias}"
+    return f"CROSS JOIN {table} {alias} ON {condition}"
+
+
 def rows(objects: Iterable[Mapping[str, Any]]) -> str:
     """The JSON parameter for `sent`."""
     return _encoders[connection.vendor](list(objects)).decode()

@@ -11,7 +11,7 @@ from contacts.models import Change, ReviewItem, Write
 from contacts.provenance import encode
 from contacts.review import Crowd, Pair
 from contacts.services.store import Book
-from contacts.sql import parameter, rows, run, select, sent, together
+from contacts.sql import parameter, probe, rows, run, select, sent, together
 from contacts.state import State
 
 
@@ -114,12 +114,14 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
                 gone.append({"signature": signature, "contact": state.id})
             else:
                 now.append((signature, state.id, key))
+    held = "held.account_id = %s AND held.contact_id = sent.contact AND held.signature_id = sent.signature"
     run(
         f"""
-        DELETE FROM contacts_matchkey WHERE account_id = %s AND (signature_id, contact_id) IN
-            (SELECT sent.signature, sent.contact FROM {sent(signature="bigint", contact="uuid")})
+        DELETE FROM contacts_matchkey WHERE contacts_matchkey.account_id = %s AND id IN (
+            SELECT held.id FROM {sent(signature="bigint", contact="uuid")} {probe("contacts_matchkey", "held", held)}
+        )
         """,
-        [book.account_id, rows(gone)],
+        [book.account_id, rows(gone), book.account_id],
     )
     put_keys(book, now)
 

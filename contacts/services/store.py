@@ -17,7 +17,7 @@ from contacts.models import Policy, ReviewItem
 from contacts.overlay import Holders
 from contacts.provenance import decode
 from contacts.review import Pair
-from contacts.sql import Query, Rows, digits, json, rows, select, select_each, sent, uuid
+from contacts.sql import Query, Rows, digits, json, probe, rows, select, select_each, sent, uuid
 from contacts.state import State
 
 
@@ -138,38 +138,44 @@ class Known:
 
 def known(book: Book, id_field_id: int, external_ids: Collection[str], contact_ids: Collection[UUID] = ()) -> Known:
     """One query. Contacts of other accounts are not there."""
+    account = book.account_id
+    merged = "contact.account_id = %s AND contact.merged_into_id IS NOT NULL AND contact.id ="
+    in_field = "{0}.account_id = %s AND {0}.id_field_id = %s AND"
+    pair = "item.account_id = %s AND item.state = %s AND item"
     found = select(
         f"""
         WITH RECURSIVE given AS MATERIALIZED (SELECT sent.value, sent.digest FROM {sent(value="text", digest="text")}),
         chain(id, now, length) AS (
-            SELECT sent.id, contact.merged_into_id, 1 FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
-            WHERE contact.account_id = %s AND contact.id = sent.id AND contact.merged_into_id IS NOT NULL
+            SELECT sent.id, contact.merged_into_id, 1
+            FROM {sent(id="uuid")} {probe("contacts_contact", "contact", f"{merged} sent.id")}
             UNION ALL
-            SELECT chain.id, contact.merged_into_id, chain.length + 1 FROM chain CROSS JOIN contacts_contact contact
-            WHERE contact.account_id = %s AND contact.id = chain.now AND contact.merged_into_id IS NOT NULL
+            SELECT chain.id, contact.merged_into_id, chain.length + 1
+            FROM chain {probe("contacts_contact", "contact", f"{merged} chain.now")}
+        ),
+        former AS MATERIALIZED (
+            SELECT given.value, unlinked.contact_id FROM given
+            {probe("contacts_formerid", "unlinked", f"{in_field.format('unlinked')} unlinked.value = given.value")}
         )
-        SELECT 'own', given.value, CAST(owned.contact_id AS text), 0
-        FROM given CROSS JOIN contacts_externalid owned
-        WHERE owned.account_id = %s AND owned.id_field_id = %s AND owned.value = given.value
+        SELECT 'own', given.value, CAST(owned.contact_id AS text), 0 FROM given
+        {probe("contacts_externalid", "owned", f"{in_field.format('owned')} owned.value = given.value")}
         UNION ALL
-        SELECT 'erased', given.value, NULL, 0 FROM given CROSS JOIN contacts_erasedid erased
-        WHERE erased.account_id = %s AND erased.id_field_id = %s AND erased.digest = given.digest
+        SELECT 'erased', given.value, NULL, 0 FROM given
+        {probe("contacts_erasedid", "erased", f"{in_field.format('erased')} erased.digest = given.digest")}
         UNION ALL
-        SELECT 'barred', given.value,
-            CAST(CASE WHEN item.contact_id = former.contact_id THEN item.other_id ELSE item.contact_id END AS text), 0
-        FROM given CROSS JOIN contacts_formerid former CROSS JOIN contacts_reviewitem item
-        WHERE former.account_id = %s AND former.id_field_id = %s AND former.value = given.value
-        AND item.account_id = %s AND item.state = %s
-        AND (item.contact_id = former.contact_id OR item.other_id = former.contact_id)
+        SELECT 'barred', former.value, CAST(item.other_id AS text), 0
+        FROM former {probe("contacts_reviewitem", "item", f"{pair}.contact_id = former.contact_id")}
+        UNION ALL
+        SELECT 'barred', former.value, CAST(item.contact_id AS text), 0
+        FROM former {probe("contacts_reviewitem", "item", f"{pair}.other_id = former.contact_id")}
         UNION ALL
         SELECT 'survivor', CAST(chain.id AS text), CAST(chain.now AS text), chain.length FROM chain
         ORDER BY 4
         """,
         [
             rows({"value": value, "digest": book.digest(id_field_id, value)} for value in external_ids),
-            *(rows({"id": pk} for pk in contact_ids), book.account_id, book.account_id),
-            *(book.account_id, id_field_id, book.account_id, id_field_id, book.account_id, id_field_id),
-            *(book.account_id, ReviewItem.State.NOT_A_MATCH),
+            *(rows({"id": pk} for pk in contact_ids), account, account),
+            *(account, id_field_id) * 3,
+            *(account, ReviewItem.State.NOT_A_MATCH) * 2,
         ],
     )
     result = Known()
@@ -207,6 +213,10 @@ def holders_and_pairs(
 
 def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Query]:
     queries: list[Query] = []
+    holds = (
+        "held.account_id = %s AND held.signature_id = %s AND held.key = asked.key "
+        "AND (asked.newest IS NULL OR held.contact_id <= asked.newest)"
+    )
     for rule in book.rules.asked:
         signature = rule.signature.id
         asked = [{"key": key} for of, key in keys if of == signature]
@@ -221,9 +231,7 @@ def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Qu
                     ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
                 FROM {sent(key="uuid")}
             )
-            SELECT %s, asked.key, held.contact_id, asked.count FROM asked CROSS JOIN contacts_matchkey held
-            WHERE held.account_id = %s AND held.signature_id = %s AND held.key = asked.key
-            AND (asked.newest IS NULL OR held.contact_id <= asked.newest)
+            SELECT %s, asked.key, held.contact_id, asked.count FROM asked {probe("contacts_matchkey", "held", holds)}
             ORDER BY held.contact_id
             """
         queries.append((sql, [*scope, *scope, TOO_COMMON + 1 + room, rows(asked), signature, *scope]))
@@ -241,14 +249,15 @@ def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, 
 
 def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
     """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
-    # `+ 0`, lest the ids be looked for in the index by id field and value, which may look as good as the right one.
+    # Not EXISTS, for which PostgreSQL may read all ids of the account first; `+ 0`, lest the ids be looked for in the
+    # index by id field and value, which may look as good as the right one.
     found = select(
         f"""
         SELECT contact.id, contact."values", contact.provenance, contact.version, contact.merged_into_id,
-        EXISTS (SELECT 1 FROM contacts_externalid id
-            WHERE id.account_id = %s AND id.contact_id = contact.id AND id.id_field_id + 0 = %s)
-        FROM {sent(id="uuid")} CROSS JOIN contacts_contact contact
-        WHERE contact.account_id = %s AND contact.id = sent.id
+        (SELECT 1 FROM contacts_externalid id
+            WHERE id.account_id = %s AND id.contact_id = contact.id AND id.id_field_id + 0 = %s LIMIT 1) IS NOT NULL
+        FROM {sent(id="uuid")}
+        {probe("contacts_contact", "contact", "contact.account_id = %s AND contact.id = sent.id")}
         """,
         [
             *(book.account_id, id_field_id),
@@ -266,11 +275,13 @@ def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None =
 
 def _pairs_query(book: Book, contact_ids: Collection[UUID]) -> Query:
     ids, scope = rows({"id": pk} for pk in contact_ids), book.account_id
+    by_contact, by_other = (
+        probe("contacts_reviewitem", "item", f"item.account_id = %s AND item.{column} = sent.id")
+        for column in ("contact_id", "other_id")
+    )
     sql = f"""
-        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
-        WHERE item.account_id = %s AND item.contact_id = sent.id
+        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} {by_contact}
         UNION ALL
-        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} CROSS JOIN contacts_reviewitem item
-        WHERE item.account_id = %s AND item.other_id = sent.id
+        SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} {by_other}
         """
     return sql, [ids, scope, ids, scope]
