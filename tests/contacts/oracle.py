@@ -1,129 +1,90 @@
 """An oracle for the matching engine: the specification said once more, as plainly as possible.
 
-It imports nothing of the project, keeps everything in dicts, and asks every contact every time.
+It imports nothing of the project, keeps everything in dicts, and asks every contact every time. What only people do is
+in tests.contacts.oracle_people.
 """
 
-import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-Values = dict[str, str | None]
-Writer = tuple[str, str]  # (id field name, external id)
-Found = tuple[str, int, int]  # (kind of review item, contact, rule)
-Warnings = list[tuple[str | int, ...]]
-
-NAME_FIELDS = {"firstName", "infix", "lastName", "initials", "organisation"}
-BLOCKED_TEXTS = {"n/a", "none", "null", "unknown", "undefined", "-", "-1"}
-REFUSED = {"not_found", "id_conflict", "ambiguous_match"}
-TOO_COMMON, MOST_PAIRS = 20, 5
-
-
-@dataclass
-class Provenance:
-    writer: Writer
-    rule: int | None  # by which the write that set the value was linked
-    before: tuple[str | None, Writer] | None  # the last value of another writer
-    shared: bool
-
-
-@dataclass
-class Contact:
-    name: int
-    values: dict[str, str] = field(default_factory=dict)
-    provenance: dict[str, Provenance] = field(default_factory=dict)  # also of values that were emptied
-    ids: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass
-class Result:
-    outcome: str
-    contact: int | None = None
-    matched_by: str | None = None
-    warnings: Warnings = field(default_factory=list)
-    candidates: list[int] = field(default_factory=list)
-
-
-Decision = tuple[Result, int | None, list[Found]]  # with the rule that links, and whom the rules found
-
-
-def normalised(field_name: str, value: str | None) -> str:
-    if field_name == "email":
-        return (value or "").casefold()
-    return " ".join(unicodedata.normalize("NFKC", value or "").casefold().split())
-
-
-def is_blocked(field_name: str, value: str | None) -> bool:
-    text = normalised(field_name, value)
-    if field_name == "email":
-        return text == "test@test.com" or text.rpartition("@")[0] in {"noreply", "no-reply"}
-    if field_name == "phoneNumber" and text.isdecimal() and len(set(text)) == 1:
-        return True
-    return field_name not in NAME_FIELDS and (text in BLOCKED_TEXTS or set(text) == {"0"})
-
-
-def set_value(contact: Contact, field_name: str, value: str | None, writer: Writer, rule: int | None) -> None:
-    old, entry = contact.values.get(field_name), contact.provenance.get(field_name)
-    if value == old:
-        if entry is not None and entry.writer != writer:
-            entry.shared = True
-        return
-    before = None
-    if entry is not None:
-        before = entry.before if entry.writer == writer else (old, entry.writer)
-    contact.provenance[field_name] = Provenance(writer, rule, before, shared=False)
-    contact.values.pop(field_name, None)
-    if value is not None:
-        contact.values[field_name] = value
+from tests.contacts.oracle_words import (
+    MOST_PAIRS,
+    REFUSED,
+    TOO_COMMON,
+    Contact,
+    Found,
+    Key,
+    Result,
+    RuleSet,
+    Stamp,
+    Values,
+    Warnings,
+    Writer,
+    is_placeholder,
+    normalised,
+    set_values,
+)
 
 
 class Oracle:
-    def __init__(self, rules: Sequence[Sequence[str]] = (("email",),), policy: str = "create") -> None:
-        self.rules, self.policy = rules, policy
-        self.created = 0
+    def __init__(self, rule_set: RuleSet) -> None:
+        self.rule_set, self.signatures = rule_set, dict[tuple[object, ...], int]()
+        self.clock = self.created = self.newest = 0
+        self.shapes: dict[int, tuple[object, ...]] = {}  # of all signatures that ever were
         self.contacts: dict[int, Contact] = {}
-        self.ids: dict[tuple[str, str], int] = {}
-        self.pairs: dict[tuple[int, int], str] = {}
+        self.ids: dict[Writer, int] = {}  # in the order in which they were given
+        self.former: dict[Writer, int] = {}
+        self.erased: set[Writer] = set()
+        self.pairs: dict[tuple[int, int], tuple[str, str]] = {}  # kind and state
+        self.crowds: dict[Key, tuple[int, str]] = {}  # count and state
+        self.publish(rule_set)
+
+    def publish(self, rule_set: RuleSet) -> None:
+        shapes = [(*rule, rule_set.folds and "email" in rule) for rule in rule_set.rules]
+        used, self.rule_set = self.signatures, rule_set
+        self.signatures = {shape: used.get(shape, self.newest + n) for n, shape in enumerate(shapes, start=1)}
+        self.newest += len(shapes)
+        self.shapes |= {signature: shape for shape, signature in self.signatures.items()}
 
     def write(
         self, id_field: str, external_id: str, values: Values, mode: str = "merge", link_to: int | None = None
     ) -> Result:
-        assert mode in {"merge", "replace", "patch"}
+        self.clock += 1
         writer = (id_field, external_id)
         result, rule, found = self.decide(writer, values, mode, link_to)
         result.warnings = self.blocked_values(values) + result.warnings
         if result.outcome in REFUSED:
             return result
-        contact = self.create() if result.contact is None else self.contacts[result.contact]
-        result.contact = contact.name
-        if writer not in self.ids:
-            self.ids[writer] = contact.name
-            contact.ids.setdefault(id_field, []).append(external_id)
-        values_before = dict(contact.values)
-        self.apply(contact, values, writer, rule, mode)
-        if result.outcome == "updated" and contact.values == values_before:
+        if result.contact is None:
+            result.contact = self.create().name
+        contact = self.contacts[result.contact]
+        self.ids.setdefault(writer, contact.name)
+        before = dict(contact.values)
+        sent = {name: value or None for name, value in values.items()}
+        if mode == "replace":
+            for name, entry in contact.entries.items():
+                if entry.stamp.writer == writer and not entry.shared:
+                    sent.setdefault(name, None)
+        set_values(contact, sent, Stamp(writer, rule, self.clock))
+        if result.outcome == "updated" and contact.values == before:
             result.outcome = "unchanged"
-        for number, key in self.keys_of(contact.values).items():
-            if self.keys_of(values_before).get(number) != key:
-                found += [("possible_duplicate", other, number) for other in self.holders(number, key)]
-        result.warnings += self.review(contact.name, found)
+        result.warnings += self.review(contact, before, found)
         return result
 
     def unlink(self, id_field: str, external_id: str) -> Result:
-        name = self.ids.pop((id_field, external_id), None)
-        if name is None:
-            return Result("not_found")
-        ids = self.contacts[name].ids
-        ids[id_field].remove(external_id)
-        if not ids[id_field]:
-            del ids[id_field]
-        return Result("unlinked", name)
+        writer = (id_field, external_id)
+        if writer not in self.ids:
+            return Result("contact_erased" if writer in self.erased else "not_found")
+        self.former[writer] = self.ids.pop(writer)
+        return Result("unlinked", self.former[writer])
 
-    def keys(self) -> set[tuple[int, str, int]]:
-        keys = {name: self.keys_of(contact.values) for name, contact in self.contacts.items()}
-        return {(rule, key, name) for name, held in keys.items() for rule, key in held.items()}
-
-    def decide(self, writer: Writer, values: Values, mode: str, link_to: int | None) -> Decision:
+    def decide(
+        self, writer: Writer, values: Values, mode: str, link_to: int | None
+    ) -> tuple[Result, int | None, list[Found]]:
         own = self.ids.get(writer)
+        while link_to in self.contacts and self.contacts[link_to].merged_into is not None:
+            link_to = self.contacts[link_to].merged_into
+        if own is None and writer in self.erased:
+            return Result("contact_erased"), None, []
         if (own is None and mode == "patch") or (link_to is not None and link_to not in self.contacts):
             return Result("not_found"), None, []
         if own is not None and link_to in {None, own}:
@@ -134,66 +95,92 @@ class Oracle:
             return Result("linked", link_to, "link_to"), None, []
         return Result("id_conflict", candidates=[link_to if own is None else own]), None, []
 
-    def ask_rules(self, writer: Writer, values: Values) -> Decision:
-        keys = self.keys_of(values).items()
-        found = [(number, other) for number, key in keys for other in self.holders(number, key)]
+    def ask_rules(self, writer: Writer, values: Values) -> tuple[Result, int | None, list[Found]]:
+        last = self.former.get(writer)
+        barred = {x for x in self.contacts if last is not None and self.state_of(last, x) == "not_a_match"}
+        found = [(rule, key, self.holders(key) - barred) for rule, key in self.asked(values)]
+        found = [each for each in found if each[2]]
         if not found:
             return Result("created"), None, []
-        rule = found[0][0]  # the first that found anyone decides
-        names = [other for number, other in found if number == rule]
-        others = [("possible_duplicate", other, number) for number, other in found if number != rule]
-        if len(names) == 1 and self.is_free(names[0], writer):
-            return Result("linked", names[0], f"rule {rule}"), rule, others
-        kind = "id_conflict" if len(names) == 1 else "ambiguous"
+        rule, key, names = found[0]  # the first that found anyone decides
+        others = [("possible_duplicate", other, n, k) for n, k, holders in found[1:] for other in self.named(holders)]
+        (only, *more) = sorted(names)
+        if not more and self.is_free(only, writer):
+            rest = [("possible_duplicate", o, n, k) for n, k, hs in found[1:] for o in self.named(hs - {only})]
+            return Result("linked", only, f"rule {rule}"), rule, rest
         warnings: Warnings = [("value_too_common", rule)] if len(names) > TOO_COMMON else []
-        if self.policy == "reject":
-            outcome = "id_conflict" if len(names) == 1 else "ambiguous_match"
-            return Result(outcome, warnings=warnings, candidates=names), None, []
-        return Result("created", warnings=warnings), None, [(kind, name, rule) for name in names] + others
+        if self.rule_set.policy == "reject":
+            outcome = "ambiguous_match" if more else "id_conflict"
+            return Result(outcome, warnings=warnings, candidates=self.named(names)), None, []
+        kind = "ambiguous" if more else "id_conflict"
+        deciding = [(kind, name, rule, key) for name in self.named(names)]
+        return Result("created", warnings=warnings), None, deciding + others
+
+    def named(self, holders: set[int]) -> list[int]:
+        return sorted(holders)[: MOST_PAIRS if len(holders) > TOO_COMMON else None]
 
     def is_free(self, name: int, writer: Writer) -> bool:
-        return writer[0] not in self.contacts[name].ids
+        return not any(to == name and field == writer[0] for (field, _), to in self.ids.items())
 
-    def holders(self, rule: int, key: str) -> list[int]:
-        return sorted(name for number, held, name in self.keys() if (number, held) == (rule, key))
+    def state_of(self, one: int, other: int) -> str | None:
+        return self.pairs.get((min(one, other), max(one, other)), ("", None))[1]
 
-    def keys_of(self, values: Mapping[str, str | None]) -> dict[int, str]:
+    def keys_of(self, values: Values) -> dict[int, Key]:
         """The key of each rule that has one, in the order of the rules."""
         keys = {}
-        for number, rule in enumerate(self.rules, start=1):
-            parts = [normalised(name, values.get(name)) for name in rule]
-            if all(parts) and not any(is_blocked(name, values.get(name)) for name in rule):
-                keys[number] = "\x1f".join(parts)
+        for number, (rule, signature) in enumerate(
+            zip(self.rule_set.rules, self.signatures.values(), strict=True), start=1
+        ):
+            parts = [normalised(name, values.get(name), self.rule_set.folds) for name in rule]
+            if all(parts) and not any(is_placeholder(name, values.get(name)) for name in rule):
+                keys[number] = (signature, "\x1f".join(parts))
         return keys
 
+    def asked(self, values: Values) -> list[tuple[int, Key]]:
+        keys = self.keys_of(values).items()
+        return [(n, key) for n, key in keys if not any(self.is_blocked(x, values) for x in self.rule_set.rules[n - 1])]
+
+    def is_blocked(self, name: str, values: Values) -> bool:
+        own = {normalised(name, value, self.rule_set.folds) for value in self.rule_set.blocked.get(name, ())}
+        return is_placeholder(name, values.get(name)) or normalised(name, values.get(name), self.rule_set.folds) in own
+
     def blocked_values(self, values: Values) -> Warnings:
-        blocked = [name for name, value in values.items() if is_blocked(name, value)]
-        return [("blocked_value", name) for name in blocked if any(name in rule for rule in self.rules)]
+        used = {name for rule in self.rule_set.rules for name in rule}
+        return [("blocked_value", name) for name in values if name in used and self.is_blocked(name, values)]
+
+    def holders(self, key: Key) -> set[int]:
+        return {name for name, contact in self.contacts.items() if key in self.keys_of(contact.values).values()}
 
     def create(self) -> Contact:
         contact = self.contacts[self.created] = Contact(self.created)
         self.created += 1
         return contact
 
-    def apply(self, contact: Contact, values: Values, writer: Writer, rule: int | None, mode: str) -> None:
-        sent = {name: value or None for name, value in values.items()}
-        if mode == "replace":
-            for name, entry in contact.provenance.items():
-                if entry.writer == writer and not entry.shared and name not in sent:
-                    sent[name] = None
-        for name, value in sent.items():
-            set_value(contact, name, value, writer, rule)
-
-    def review(self, name: int, found: list[Found]) -> Warnings:
+    def review(self, contact: Contact, values_before: Values, found: Iterable[Found]) -> Warnings:
+        gained = self.keys_of(values_before)
+        new = [(n, key) for n, key in self.asked(contact.values) if gained.get(n) != key]
+        found = list(found)
+        for rule, key in new:
+            others = self.named(self.holders(key) - {contact.name})
+            found += [("possible_duplicate", other, rule, key) for other in others]
+        left_over = {key for _, _, _, key in found if len(self.holders(key)) - 1 > TOO_COMMON}
         warnings: Warnings = []
-        seen, opened = {name}, 0
-        for kind, other, rule in found:
-            pair = (min(name, other), max(name, other))
-            is_new = pair not in self.pairs
-            if other in seen or (is_new and opened == MOST_PAIRS):
+        seen, opened = {contact.name}, 0
+        for kind, other, rule, key in found:
+            if other in seen:
                 continue
             seen.add(other)
-            opened += int(is_new)
-            self.pairs.setdefault(pair, kind)
-            warnings.append((kind, other, rule))
+            state = self.state_of(contact.name, other)
+            if state is None and opened == MOST_PAIRS:
+                left_over.add(key)
+                continue
+            if state is None:
+                opened += 1
+                self.pairs[min(contact.name, other), max(contact.name, other)] = (kind, "open")
+            if state != "not_a_match":
+                warnings.append((kind, other, rule))
+        for key in left_over:
+            _, state = self.crowds.get(key, (0, "open"))
+            if state == "open":
+                self.crowds[key] = (len(self.holders(key)) - 1, "open")
         return warnings
