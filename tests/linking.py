@@ -4,10 +4,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from accounts.actor import SYSTEM
 from accounts.models import Account
 from contacts.models import Contact, ExternalId, ReviewItem
+from contacts.services import fields, rules
+from contacts.services.rules import Draft
 from tests import factories
-from tests.people import A, B, Person
+from tests.people import OWN_FIELDS, OWN_RULES, A, B, Person
 from tests.system import System
 
 
@@ -27,9 +30,16 @@ class Report:
     silent: int
 
 
-def link(people: Sequence[Person], chunk: int, seed: int) -> Report:
-    """Sends all of A, then all of B, each shuffled and in chunks, into a new account."""
+def link(people: Sequence[Person], chunk: int, seed: int, own_rules: bool = False) -> Report:
+    """Sends all of A, then all of B, each shuffled and in chunks, into a new account.
+
+    Linked by e-mail, or by rules over contact fields of the account's own (tests.people.OWN_RULES).
+    """
     account = factories.AccountFactory.create()
+    if own_rules:
+        for name in OWN_FIELDS.values():
+            fields.add_contact_field(account=account, name=name, label=name, type="text", choices=(), by=SYSTEM)
+        rules.publish(account=account, draft=Draft(OWN_RULES), by=SYSTEM)
     systems = {
         A: System(factories.authentication_for(account, system="System A")),
         B: System(factories.authentication_for(account, factories.id_field(account, "systemB"), system="System B")),
@@ -58,7 +68,7 @@ def link(people: Sequence[Person], chunk: int, seed: int) -> Report:
             for number, result in results[name].items()
         ),
         review_items=ReviewItem.objects.for_account(account).count(),
-        silent=len(_not_alone(account.pk) - reviewed),
+        silent=0 if own_rules else len(_not_alone(account.pk) - reviewed),
     )
 
 

@@ -35,6 +35,32 @@ def read(path: Path) -> list[Person]:
         return [_person(row) for row in csv.DictReader(file, skipinitialspace=True)]
 
 
+OWN_FIELDS = {
+    "soc_sec_id": "socSecId",
+    "given_name": "givenName",
+    "surname": "surname",
+    "date_of_birth": "dateOfBirth",
+    "postcode": "postcode",
+    "suburb": "suburb",
+    "street_number": "streetNumber",
+    "address_1": "address",
+}
+"""Columns of a FEBRL file, and the account's own contact fields (text) that they come as."""
+
+OWN_RULES = (("socSecId",), ("givenName", "surname", "dateOfBirth"), ("surname", "postcode", "dateOfBirth"))
+
+
+def read_as_it_is(path: Path) -> list[Person]:
+    """The people of a FEBRL file in contact fields of their own: texts as they come, dates too, impossible ones too."""
+    with path.open(newline="", encoding="utf-8") as file:
+        people = []
+        for row in csv.DictReader(file, skipinitialspace=True):
+            _, number, system, *_ = row["rec_id"].split("-")
+            values = {field: row[column].strip() for column, field in OWN_FIELDS.items()}
+            people.append(Person(number, system, {name: text for name, text in values.items() if text}))
+        return people
+
+
 def _person(row: dict[str, str]) -> Person:
     _, number, system, *_ = row["rec_id"].split("-")
     values = {

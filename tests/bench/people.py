@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
@@ -20,18 +20,23 @@ def main(path: Path) -> int:
     from django.db import connection
     from django.test.utils import setup_test_environment
 
-    from tests.people import read, with_households
+    from tests.people import read, read_as_it_is, with_households
 
     setup_test_environment()
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         people = read(path)
-        return _run(connection.vendor, {"as it is": people, "50 households": with_households(people, 50, 2)})
+        cases = {
+            "by e-mail": people,
+            "50 households": with_households(people, 50, 2),
+            "three rules": read_as_it_is(path),
+        }
+        return _run(connection.vendor, cases)
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
-def _run(vendor: str, cases: dict[str, Sequence[object]]) -> int:
+def _run(vendor: str, cases: Mapping[str, Sequence[object]]) -> int:
     from tests.linking import Report, link
 
     columns = [field.name for field in fields(Report)]
@@ -41,7 +46,7 @@ def _run(vendor: str, cases: dict[str, Sequence[object]]) -> int:
     for case, people in cases.items():
         for chunk in (7, 100, 1000):
             start = time.perf_counter()
-            report = link(people, chunk=chunk, seed=chunk)  # type: ignore[arg-type]
+            report = link(people, chunk=chunk, seed=chunk, own_rules=case == "three rules")  # type: ignore[arg-type]
             seconds = time.perf_counter() - start
             print(f"{case:<15}{chunk:>6}", *(f"{number:>13}" for number in astuple(report)), f"{seconds:>9.1f}")
             broken += report.wrong_links + report.changed_ids + report.lost + report.silent

@@ -15,7 +15,8 @@ from contacts.services import merged_items, merges, saving, splits, store
 from tests.contacts import machine
 from tests.contacts.machine import Matching
 
-pytestmark = pytest.mark.django_db
+# What they show does not depend on the database.
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 Patch = pytest.MonkeyPatch
 
 

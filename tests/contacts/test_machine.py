@@ -9,7 +9,7 @@ from tests.contacts.machine import WANTED, Matching, reached
 
 pytestmark = pytest.mark.django_db
 
-SEQUENCES = {"sqlite": 1400, "postgresql": 700}
+SEQUENCES = {"sqlite": 1400, "postgresql": 600}
 
 
 def test_one_by_one_in_chunks_and_the_oracle_agree() -> None:
@@ -17,7 +17,7 @@ def test_one_by_one_in_chunks_and_the_oracle_agree() -> None:
         Matching,
         settings=settings(
             max_examples=SEQUENCES[connection.vendor],
-            stateful_step_count=12,
+            stateful_step_count=8,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

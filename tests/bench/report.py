@@ -1,0 +1,50 @@
+"""What the benchmarks found: printed as a table, written as JSON."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Finding:
+    """One ratio. `runs`: the ratio of each run; `must`: what it must reach; `least`: whether more is better."""
+
+    number: str
+    what: str
+    runs: list[float]
+    must: float | None = None
+    least: bool = True
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.runs)
+
+    @property
+    def missed(self) -> bool:
+        return self.must is not None and (self.ratio < self.must if self.least else self.ratio > self.must)
+
+    def __str__(self) -> str:
+        wanted = "printed only" if self.must is None else f"must be {'≥' if self.least else '≤'} {self.must}"
+        state = "MISSED" if self.missed else "reached" if self.must is not None else ""
+        runs = " ".join(f"{run:.2f}" for run in self.runs)
+        lines = [f"{self.number:<4}{self.what:<66}{self.ratio:>7.2f}  {wanted:<14} {state:<8} runs: {runs}"]
+        lines += [f"      {name}: {value}" for name, value in self.figures.items()]
+        return "\n".join(lines)
+
+
+def write(findings: Sequence[Finding], vendor: str, path: Path | None) -> int:
+    """Prints the findings of one database and adds them to the file; 1 when a promise is missed."""
+    print(f"\n{vendor}")
+    print(*findings, sep="\n", flush=True)
+    if path is not None:
+        known = json.loads(path.read_text()) if path.exists() else {}
+        known[vendor] = known.get(vendor, {}) | {
+            f"{each.number} {each.what}": asdict(each) | {"ratio": each.ratio, "missed": each.missed}
+            for each in findings
+        }
+        path.write_text(json.dumps(known, indent=1))
+    return int(any(each.missed for each in findings))
