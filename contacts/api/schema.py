@@ -74,6 +74,16 @@ CONTACT: Schema = {
         "created_at": {"type": "string", "format": "date-time"},
         "updated_at": {"type": "string", "format": "date-time"},
         "version": {"type": "integer"},
+        "explanation": {
+            "type": "object",
+            "description": "With explain=true: who wrote each value, who sent the same since and whose value it "
+            "replaced; who linked each external id; when, in which request, by which rule.",
+            "required": ["values", "external_ids"],
+            "properties": {
+                "values": {"type": "object", "additionalProperties": {"type": "object"}},
+                "external_ids": {"type": "array", "items": {"type": "object"}},
+            },
+        },
     },
 }
 WARNING: Schema = {
@@ -226,7 +236,8 @@ PROBLEMS = {
     404: ("contact_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
-    409: ("ambiguous_match", "id_conflict"),
+    409: ("ambiguous_match", "id_conflict", "linked_elsewhere"),
+    410: ("contact_erased",),
     413: ("too_large",),
     415: ("unsupported_media_type",),
     422: ("validation_failed",),
@@ -234,7 +245,7 @@ PROBLEMS = {
     503: ("unavailable",),
 }
 """The codes of the problems, by status."""
-WRITE_ONLY = (409, 413, 415)
+WRITE_ONLY = (409, 410, 413, 415)
 
 BY_PARAMETER = OpenApiParameter(
     "external_id",
@@ -259,6 +270,17 @@ EXAMPLE = OpenApiExample(
 )
 
 
+def _flag(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, {"type": "boolean", "default": False}, OpenApiParameter.QUERY, description=description
+    )
+
+
+DRY_RUN = _flag("dry_run", "Answer as the real call would, and write nothing.")
+ERASE = _flag("erase", "Erase the contact too, unless another external id points at it (409 linked_elsewhere).")
+EXPLAIN = _flag("explain", "Add who wrote each value and linked each id, when, by which rule and request.")
+
+
 def reading(summary: str, good: dict[int, str], parameters: Sequence[OpenApiParameter] = ()) -> Described:
     """Describes a call that reads: its answers are components by status."""
     return extend_schema(summary=summary, responses=_answers(good, set(WRITE_ONLY)), parameters=list(parameters))
@@ -276,7 +298,7 @@ def writing(
         summary=summary,
         request={"application/json": OpenApiRequest(ref(sent))} if sent else None,
         responses=_answers(good, set()),
-        parameters=list(parameters),
+        parameters=[*parameters, DRY_RUN],
         examples=list(examples),
     )
 
@@ -313,7 +335,7 @@ def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:
     """Describes the four calls on one contact, whose id comes in a path or in a query parameter."""
     places = [parameter, ETAG]
     return extend_schema_view(
-        get=reading("The contact that your id points at", {200: "Contact"}, places),
+        get=reading("The contact that your id points at", {200: "Contact"}, [*places, EXPLAIN]),
         put=writing(
             "Send all you know of a contact: what you wrote before and leave out now is emptied",
             {200: "Written", 201: "Written"},
@@ -323,5 +345,5 @@ def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:
         patch=writing(
             "Change the named values of a contact, never create one", {200: "Written"}, "NamedChange", places
         ),
-        delete=writing("Take your id off the contact, which stays", {204: ""}, parameters=[parameter]),
+        delete=writing("Take your id off the contact, which stays", {204: ""}, parameters=[parameter, ERASE]),
     )
