@@ -19,6 +19,7 @@ from accounts.services import partners, people
 from accounts.tenancy.admin import (
     ActionPage,
     OperatorAdmin,
+    OperatorEditedAdmin,
     OwnAccountFilter,
     PartnerScopedAdmin,
     RefusableForm,
@@ -143,7 +144,7 @@ class RemoveSecondFactors(UserAction):
 
 
 @register(User, site=site)
-class UserAdmin(OperatorAdmin):
+class UserAdmin(OperatorEditedAdmin):
     audit_noun = "user"
     form = UserForm
     action_pages = (SetPassword(), EndSessions(), RemoveSecondFactors())
@@ -151,12 +152,6 @@ class UserAdmin(OperatorAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "name")
     fields = ("email", "name", "is_active", "is_staff", "is_superuser")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.allowed(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.allowed(request)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         answers = {name: form.cleaned_data[name] for name in UserForm.Meta.fields}
@@ -184,19 +179,13 @@ class PartnerForm(RefusableForm):
 
 
 @register(Partner, site=site)
-class PartnerAdmin(OperatorAdmin):
+class PartnerAdmin(OperatorEditedAdmin):
     audit_noun = "partner"
     form = PartnerForm
     inlines = (StaffInline,)
     list_display = ("name", "email", "phone")
     search_fields = ("name", "email")
     fields = ("name", "email", "phone")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.allowed(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.allowed(request)
 
     def save_model(self, request: HttpRequest, obj: Partner, form: Any, change: bool) -> None:
         answers = {name: form.cleaned_data[name] for name in PartnerForm.Meta.fields}

@@ -17,7 +17,7 @@ from accounts.middleware import actor_of
 from accounts.services import billing
 from accounts.tenancy.admin import (
     ActionPage,
-    OperatorAdmin,
+    OperatorEditedAdmin,
     OwnAccountFilter,
     PartnerScopedAdmin,
     RefusableForm,
@@ -298,18 +298,12 @@ class IntegrationForm(RefusableForm):
 
 
 @register(Integration, site=site)
-class IntegrationAdmin(OperatorAdmin):
+class IntegrationAdmin(OperatorEditedAdmin):
     audit_noun = "integration"
     form = IntegrationForm
     inlines = (PriceInline,)
     list_display = ("name", "code", "is_available", "position")
     fields = ("code", "name", "description", "is_available", "position")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.allowed(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.allowed(request)
 
     def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
         answers = {name: form.cleaned_data[name] for name in IntegrationForm.Meta.fields}

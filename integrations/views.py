@@ -10,6 +10,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.http import urlencode
 
 from accounts.errors import DomainError
@@ -44,7 +45,7 @@ class IntegrationsView(AccountView):
         response["Vary"] = "HX-Request, Cookie"
         return response
 
-    @property
+    @cached_property
     def rest_api(self) -> Integration:
         return get_object_or_404(Integration, code=Integration.REST_API)
 

@@ -314,3 +314,13 @@ class PartnerScopedAdmin(ConcordAdmin):
 
 class OperatorAdmin(ConcordAdmin):
     """Rows that are the operator's alone: nobody else sees that they exist."""
+
+
+class OperatorEditedAdmin(OperatorAdmin):
+    """Rows that operators add and change."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.allowed(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request)
