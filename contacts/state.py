@@ -46,7 +46,8 @@ NOTHING_MOVED = Moved()
 
 def write(state: State, sent: Mapping[str, Value | None], stamp: Stamp, rules: Rules) -> tuple[bool, Moved]:
     """Writes the named values (None empties); whether any was different, and the keys that moved."""
-    if state.is_new and not state.values:
+    if not state.provenance:
+        # Nothing was ever written here.
         filled = {name: value for name, value in sent.items() if value is not None}
         state.provenance = dict.fromkeys(filled, Entry(stamp))
         return bool(filled), put(state, filled, rules)

@@ -184,3 +184,11 @@ def test_a_retired_field_keeps_its_values_and_takes_no_others() -> None:
     assert fine.outcome == "updated"
     contact = Contact.objects.for_account(world.account).get()
     assert contact.values == {"email": "jan@example.com", "city": "Ede", "infix": "de"}
+
+
+@pytest.mark.django_db
+def test_a_new_contact_that_is_emptied_in_its_chunk_remembers_by_whom() -> None:
+    world = World()
+    records = [Record("1", {"lastName": "Jansen"}), Record("1", {"lastName": None}), Record("1", {"city": "Ede"})]
+    write(world, SHOP, *records)
+    assert world.state()["provenance"][0].keys() == {"lastName", "city"}
