@@ -46,8 +46,6 @@ def settle(account: Account, survivor: UUID, loser: UUID, write: Write) -> None:
         if loser not in pair or survivor in pair:
             continue
         third = pair.contact if pair.other == loser else pair.other
-        if third == survivor:
-            continue
         heir = pairs.get(Pair.of(survivor, third))
         if heir is None:
             _open(account, Pair.of(survivor, third), item, write)

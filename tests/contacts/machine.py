@@ -125,13 +125,16 @@ class Matching(RuleBasedStateMachine):
 
     @initialize(seed=SEEDS)
     def open_account(self, seed: int) -> None:
-        rule_set = random_rules(Random(seed))
+        random = Random(seed)
+        rule_set = random_rules(random)
         self.oracle = People(rule_set)
         self.singly, self.chunked = World(**asdict(rule_set)), World(**asdict(rule_set))
         self.bound = list(IdField.objects.for_account(self.singly.account).values_list("pk", "source_system_id"))
         self.split_off: set[tuple[str, str]] = set()
         self.sides: dict[int, set[str]] = {}  # of a merge, by number
         self.written = 0
+        for _ in range(3):  # people have something to decide from the start
+            self.write_run(random)
 
     def both(self, expected: Any, name: str, *arguments: Any) -> None:
         """Does the same in both worlds; they must say what the oracle said."""

@@ -133,6 +133,27 @@ class TestMerges:
             (1, 2): ("ambiguous", "not_a_match"),
         }
 
+    def test_an_undo_keeps_what_a_person_has_decided_since(self) -> None:
+        world = World()
+        world.write(CRM, [Sent("1", {"city": "Ede"})])
+        for number in "12":
+            world.write(SHOP, [Sent(number, {"email": "info@example.com"})])
+        done = merge(world, 0, 1)
+        assert world.state()["pairs"][0, 2] == ("id_conflict", "open")
+        world.decide_pair((0, 2), "not_a_match")
+        undo(world, done)
+        assert world.state()["pairs"] == {(0, 2): ("id_conflict", "not_a_match"), (1, 2): ("id_conflict", "open")}
+
+    def test_a_merge_into_a_crowd_and_its_undo_count_it_again(self) -> None:
+        world = World()
+        world.write(CRM, [Sent("1", {"city": "Ede"})])
+        for number in range(20):
+            world.write(SHOP, [Sent(str(number), {"email": "info@example.com"})])
+        before = world.state()
+        assert list(before["crowds"]) == [(("email", False), 19, "open")]
+        undo(world, merge(world, 0, 20))
+        assert world.state() | {"merges": []} == before
+
     @pytest.mark.parametrize("last", ["merge", "undo", "split", "erase"])
     def test_nothing_is_half_done_when_the_last_statement_fails(
         self, world: World, last: str, monkeypatch: pytest.MonkeyPatch
