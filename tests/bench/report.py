@@ -10,13 +10,15 @@ from typing import Any
 
 @dataclass
 class Finding:
-    """One ratio. `runs`: the ratio of each run; `must`: what it must reach; `least`: whether more is better."""
+    """One ratio. `runs`: the ratio of each run; `must`: what it must reach, None for what is printed only; `least`:
+    whether more is better; `void`: that the runs say nothing."""
 
     number: str
     what: str
     runs: list[float]
     must: float | None = None
     least: bool = True
+    void: bool = False
     figures: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -25,15 +27,29 @@ class Finding:
 
     @property
     def missed(self) -> bool:
-        return self.must is not None and (self.ratio < self.must if self.least else self.ratio > self.must)
+        if self.must is None:
+            return False
+        return self.void or (self.ratio < self.must if self.least else self.ratio > self.must)
+
+    @property
+    def state(self) -> str:
+        if self.void:
+            return "VOID"
+        if self.must is None:
+            return ""
+        return "MISSED" if self.missed else "reached"
 
     def __str__(self) -> str:
         wanted = "printed only" if self.must is None else f"must be {'≥' if self.least else '≤'} {self.must}"
-        state = "MISSED" if self.missed else "reached" if self.must is not None else ""
         runs = " ".join(f"{run:.2f}" for run in self.runs)
-        lines = [f"{self.number:<4}{self.what:<66}{self.ratio:>7.2f}  {wanted:<14} {state:<8} runs: {runs}"]
+        lines = [f"{self.number:<4}{self.what:<66}{self.ratio:>7.2f}  {wanted:<14} {self.state:<8} runs: {runs}"]
         lines += [f"      {name}: {value}" for name, value in self.figures.items()]
         return "\n".join(lines)
+
+
+def medians(runs: Sequence[dict[str, float]]) -> str:
+    """The median of each figure over the runs, by name."""
+    return ", ".join(f"{name} {statistics.median(run[name] for run in runs):,.0f}" for name in runs[0])
 
 
 def write(findings: Sequence[Finding], vendor: str, path: Path | None) -> int:
