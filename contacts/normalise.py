@@ -131,7 +131,11 @@ def is_blocked(name: str, type_: str, value: Value) -> bool:
         return False
     if isinstance(value, list):
         return all(_is_placeholder(_folded(choice)) for choice in value)
-    text = str(value)
+    return _is_blocked_text(name, type_, str(value))
+
+
+@lru_cache(maxsize=8192)
+def _is_blocked_text(name: str, type_: str, text: str) -> bool:
     if type_ == "email":
         address = _email(text)
         return address in BLOCKED_EMAILS or address.partition("@")[0] in BLOCKED_LOCAL_PARTS

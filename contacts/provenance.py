@@ -56,7 +56,7 @@ def written(entry: Entry | None, old: Value | None, new: Value | None, stamp: St
     same_writer = entry.stamp.writer == stamp.writer
     if new == old:
         known = same_writer or any(sharer.writer == stamp.writer for sharer in entry.shared)
-        return entry if known else entry._replace(shared=(*entry.shared, stamp))
+        return entry if known else Entry(entry.stamp, (*entry.shared, stamp), entry.before)
     # A writer that corrects itself keeps what it first replaced: its own former value is nobody's to get back.
     return Entry(stamp, before=entry.before if same_writer else Before(old, entry.stamp))
 
@@ -79,7 +79,11 @@ def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write
 
     most = _most(entries)
     most_row = row(most)
-    fields = {name: row(entry) for name, entry in entries.items() if entry != most or name not in values}
+    fields = {
+        name: row(entry)
+        for name, entry in entries.items()
+        if name not in values or (entry is not most and entry != most)
+    }
     data: dict[str, Any] = {
         "stamps": [[*stamp.writer, stamp.write or this_write, stamp.rule] for stamp in stamps],
     }
@@ -92,8 +96,11 @@ def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write
 
 def _most(entries: Mapping[str, Entry]) -> Entry:
     """The entry that more than half of the fields have, if one does (Boyer and Moore's majority vote)."""
-    votes, candidate = 0, next(iter(entries.values()))
-    for entry in entries.values():
+    found = list(entries.values())
+    if found.count(found[0]) * 2 > len(found):
+        return found[0]  # the usual case, at once
+    votes, candidate = 0, found[0]
+    for entry in found:
         if votes == 0:
             candidate = entry
         votes += 1 if entry == candidate else -1

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from contacts.matching import MAX_PAIRS, TOO_COMMON, Doubt, HeldKey, Suspicion
 from contacts.overlay import Holders, Step, move
+from contacts.state import NOTHING_MOVED
 
 
 class Pair(NamedTuple):
@@ -51,7 +52,10 @@ def review(steps: Sequence[Step], holders: Mapping[HeldKey, Holders], known: Map
         findings.told.append(told)
         if step.contact is None:
             continue
-        move(held, step.contact, step.moved)
+        if step.moved is not NOTHING_MOVED:
+            move(held, step.contact, step.moved)
+        elif not step.found:
+            continue
         room, left_over = MAX_PAIRS, list(_too_common(step, held))
         for suspicion in _suspicions(step, held):
             pair = Pair.of(step.contact, suspicion.contact)

@@ -66,7 +66,7 @@ def instant(value: Any) -> datetime:
 
 def uuid(value: Any) -> UUID:
     """An id as read: PostgreSQL has a type for it, SQLite keeps 32 digits."""
-    return value if isinstance(value, UUID) else UUID(hex=value)
+    return value if isinstance(value, UUID) else UUID(int=int(value, 16))
 
 
 def digits(value: Any) -> str:
@@ -109,3 +109,10 @@ def run(sql: str, parameters: Sequence[Any]) -> None:
     """Runs a statement that returns nothing."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
+
+
+def check_foreign_keys() -> None:
+    """Checks what was written so far: PostgreSQL would wait for the end of the transaction, and we for PostgreSQL."""
+    if connection.vendor == "postgresql":
+        run("SET CONSTRAINTS ALL IMMEDIATE", ())
+        run("SET CONSTRAINTS ALL DEFERRED", ())

@@ -1,12 +1,12 @@
 """Pure: a contact in memory, and what writing to it does to its values, their provenance and its match keys."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
 from contacts import matching
-from contacts.matching import HeldKey, Rule, Rules
+from contacts.matching import HeldKey, Rule, Rules, Signature
 from contacts.normalise import Value
 from contacts.provenance import Entry, Stamp, written
 
@@ -52,13 +52,16 @@ def write(state: State, sent: Mapping[str, Value | None], stamp: Stamp, rules: R
         state.provenance = dict.fromkeys(filled, Entry(stamp))
         return bool(filled), put(state, filled, rules)
     changes: dict[str, Value | None] = {}
+    values, provenance = state.values, state.provenance
+    own: Entry | None = None
     for name, new in sent.items():
-        old, entry = state.values.get(name), state.provenance.get(name)
-        if new == old and entry is not None and entry.stamp.writer == stamp.writer:
+        old, entry = values.get(name), provenance.get(name)
+        if new == old and entry is not None and (entry is own or entry.stamp.writer == stamp.writer):
+            own = entry  # most fields have the very same, so that its writer need not be looked at again
             continue
         after = written(entry, old, new, stamp)
         if after is not None and after is not entry:
-            state.provenance[name] = after
+            provenance[name] = after
             state.marked = True
         if new != old:
             changes[name] = new
@@ -69,7 +72,8 @@ def put(state: State, changes: Mapping[str, Value | None], rules: Rules) -> Move
     """Puts different values in their fields, and moves the keys that are made of them."""
     if not changes:
         return NOTHING_MOVED
-    before = dict(state.values)
+    moving = [signature for signature in rules.signatures if not signature.names.isdisjoint(changes)]
+    before = [matching.key(signature, state.values) for signature in moving]
     for name, value in changes.items():
         if value is None:
             state.values.pop(name, None)
@@ -77,15 +81,13 @@ def put(state: State, changes: Mapping[str, Value | None], rules: Rules) -> Move
             state.values[name] = value
     state.changed = True
     state.fields.update(changes)
-    return _move_keys(state, before, changes.keys(), rules)
+    return _move_keys(state, moving, before, rules) if moving else NOTHING_MOVED
 
 
-def _move_keys(state: State, before: Mapping[str, Value], changed: Collection[str], rules: Rules) -> Moved:
+def _move_keys(state: State, moving: Sequence[Signature], before: Sequence[str | None], rules: Rules) -> Moved:
     lost, gained, now = [], [], {}
-    for signature in rules.signatures:
-        if signature.names.isdisjoint(changed):
-            continue
-        old, new = matching.key(signature, before), matching.key(signature, state.values)
+    for signature, old in zip(moving, before, strict=True):
+        new = matching.key(signature, state.values)
         if old == new:
             continue
         state.keys_before.setdefault(signature.id, old)

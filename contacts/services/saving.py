@@ -1,6 +1,7 @@
 """What a write leaves behind: one set-wise statement a table, all of one account."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from contacts.models import Change, ReviewItem, Write
 from contacts.provenance import encode
 from contacts.review import Crowd, Pair
 from contacts.services.store import Book
-from contacts.sql import parameter, probe, rows, run, select, sent, together
+from contacts.sql import check_foreign_keys, parameter, probe, rows, run, select, sent, together
 from contacts.state import State
 
 
@@ -30,8 +31,16 @@ class Outcome:
 def save(book: Book, write: Write, outcome: Outcome) -> None:
     """Writes it, unless nothing has changed: the same statements whatever became of the records. Every version that
     it makes has a change row."""
+    with at_work(book, write, outcome):
+        pass
+
+
+@contextmanager
+def at_work(book: Book, write: Write, outcome: Outcome) -> Iterator[None]:
+    """As `save`, with something to do while PostgreSQL is at work; the contacts have their new versions by then."""
     touched = [state for state in outcome.states if state.changed or state.marked]
     if not touched:
+        yield
         return
     _save_write(write)
     with together():
@@ -40,6 +49,8 @@ def save(book: Book, write: Write, outcome: Outcome) -> None:
         _save_keys(book, touched)
         _save_changes(book, touched, write, outcome.gone)
         _save_items(book, outcome, write)
+        check_foreign_keys()
+        yield
 
 
 def _save_write(write: Write) -> None:

@@ -35,12 +35,17 @@ class Book:
     """Contact fields that take no values any more."""
     id_fields: Collection[int]
     erasure_salt: str = field(repr=False)
+    has_erased: bool
+    """Whether a person erased a contact that had an external id, so that ids are looked for among those."""
     rule_fields: Collection[str] = field(init=False)
     """The contact fields that the rules ask for, in their order."""
+    blocks: bool = field(init=False)
+    """Whether the rule set has blocked values of its own."""
 
     def __post_init__(self) -> None:
         names = dict.fromkeys(name for rule in self.rules.asked for name, _ in rule.signature.fields)
         object.__setattr__(self, "rule_fields", tuple(names))
+        object.__setattr__(self, "blocks", any(rule.blocked for rule in self.rules.asked))
 
     def digest(self, id_field_id: int, external_id: str) -> str:
         """What is kept of an external id whose contact a person erased (SHA-256, salted per account)."""
@@ -86,12 +91,13 @@ def lock(account_id: int) -> Book:
         signatures=[signature for pk, signature in signatures.items() if pk in maintained],
         reject=policy == Policy.REJECT,
     )
-    return Book(account_id, last_change, rule_set_id, region, rules, types, retired, id_fields, salt)
+    erased = any(row[0] == "erased" for row in found)
+    return Book(account_id, last_change, rule_set_id, region, rules, types, retired, id_fields, salt, erased)
 
 
 def _base(account_id: int) -> Query:
     """What the engine needs to know of an account, in one query: its contact fields, its live signatures, the current
-    rule set and one that is being built, its id fields."""
+    rule set and one that is being built, its id fields, and whether a contact with an external id was erased."""
     return (
         """
         SELECT 'field', CASE WHEN retired_at IS NULL THEN 0 ELSE 1 END, name, type, NULL, NULL
@@ -104,8 +110,11 @@ def _base(account_id: int) -> Query:
         FROM contacts_ruleset WHERE account_id = %s AND status IN ('current', 'building', 'ready')
         UNION ALL
         SELECT 'id_field', id, NULL, NULL, NULL, NULL FROM contacts_idfield WHERE account_id = %s
+        UNION ALL
+        SELECT 'erased', 0, NULL, NULL, NULL, NULL
+        WHERE EXISTS (SELECT 1 FROM contacts_erasedid WHERE account_id = %s)
         """,
-        [account_id] * 4,
+        [account_id] * 5,
     )
 
 
@@ -156,30 +165,33 @@ def known(book: Book, id_field_id: int, external_ids: Collection[str], contact_i
             SELECT given.value, unlinked.contact_id FROM given
             {probe("contacts_formerid", "unlinked", f"{in_field.format('unlinked')} unlinked.value = given.value")}
         )
-        SELECT 'own', given.value, CAST(owned.contact_id AS text), 0 FROM given
+        SELECT 'survivor', NULL, chain.id, chain.now, chain.length FROM chain
+        UNION ALL
+        SELECT 'own', given.value, owned.contact_id, NULL, 0 FROM given
         {probe("contacts_externalid", "owned", f"{in_field.format('owned')} owned.value = given.value")}
         UNION ALL
-        SELECT 'erased', given.value, NULL, 0 FROM given
+        SELECT 'erased', given.value, NULL, NULL, 0 FROM given
         {probe("contacts_erasedid", "erased", f"{in_field.format('erased')} erased.digest = given.digest")}
         UNION ALL
-        SELECT 'barred', former.value, CAST(item.other_id AS text), 0
+        SELECT 'barred', former.value, item.other_id, NULL, 0
         FROM former {probe("contacts_reviewitem", "item", f"{pair}.contact_id = former.contact_id")}
         UNION ALL
-        SELECT 'barred', former.value, CAST(item.contact_id AS text), 0
+        SELECT 'barred', former.value, item.contact_id, NULL, 0
         FROM former {probe("contacts_reviewitem", "item", f"{pair}.other_id = former.contact_id")}
-        UNION ALL
-        SELECT 'survivor', CAST(chain.id AS text), CAST(chain.now AS text), chain.length FROM chain
-        ORDER BY 4
+        ORDER BY 5
         """,
         [
-            rows({"value": value, "digest": book.digest(id_field_id, value)} for value in external_ids),
+            rows(
+                {"value": value, "digest": book.digest(id_field_id, value) if book.has_erased else None}
+                for value in external_ids
+            ),
             *(rows({"id": pk} for pk in contact_ids), account, account),
             *(account, id_field_id) * 3,
             *(account, ReviewItem.State.NOT_A_MATCH) * 2,
         ],
     )
     result = Known()
-    for kind, value, contact, _ in found:
+    for kind, value, contact, survivor, _ in found:
         if kind == "own":
             result.own[value] = uuid(contact)
         elif kind == "erased":
@@ -188,7 +200,7 @@ def known(book: Book, id_field_id: int, external_ids: Collection[str], contact_i
             result.barred.setdefault(value, set()).add(uuid(contact))
         else:
             # Along the chain: the last one counts.
-            result.survivors[uuid(value)] = uuid(contact)
+            result.survivors[uuid(contact)] = uuid(survivor)
     return result
 
 
@@ -224,17 +236,23 @@ def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Qu
         sql = f"""
             WITH asked AS MATERIALIZED (
                 SELECT sent.key AS key,
-                (SELECT count(*) FROM contacts_matchkey k
-                    WHERE k.account_id = %s AND k.signature_id = %s AND k.key = sent.key) AS count,
                 (SELECT k.contact_id FROM contacts_matchkey k
                     WHERE k.account_id = %s AND k.signature_id = %s AND k.key = sent.key
                     ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
                 FROM {sent(key="uuid")}
+            ),
+            counted AS MATERIALIZED (
+                SELECT asked.key, CASE WHEN asked.newest IS NULL THEN NULL ELSE
+                    (SELECT count(*) FROM contacts_matchkey k
+                        WHERE k.account_id = %s AND k.signature_id = %s AND k.key = asked.key)
+                    END AS count, asked.newest
+                FROM asked
             )
-            SELECT %s, asked.key, held.contact_id, asked.count FROM asked {probe("contacts_matchkey", "held", holds)}
+            SELECT %s, asked.key, held.contact_id, asked.count
+            FROM counted asked {probe("contacts_matchkey", "held", holds)}
             ORDER BY held.contact_id
             """
-        queries.append((sql, [*scope, *scope, TOO_COMMON + 1 + room, rows(asked), signature, *scope]))
+        queries.append((sql, [*scope, TOO_COMMON + 1 + room, rows(asked), *scope, signature, *scope]))
     return queries
 
 
@@ -243,7 +261,7 @@ def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, 
     for signature, key, contact, count in itertools.chain(*found):
         each = result[HeldKey(signature, digits(key))]
         each.oldest.append(uuid(contact))
-        each.more = count - len(each.oldest)
+        each.more = 0 if count is None else count - len(each.oldest)
     return result
 
 

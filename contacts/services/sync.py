@@ -70,11 +70,12 @@ def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origi
         rule_set_id=book.rule_set_id,
         at=timezone.now(),
     )
-    saving.save(book, row, saving.Outcome(chunk.states.values(), chunk.links, findings.pairs, findings.crowds))
-    return [
-        _result(book, chunk, record, step, told)
-        for record, step, told in zip(records, steps, findings.told, strict=True)
-    ]
+    outcome = saving.Outcome(chunk.states.values(), chunk.links, findings.pairs, findings.crowds)
+    with saving.at_work(book, row, outcome):
+        return [
+            _result(book, chunk, record, step, told)
+            for record, step, told in zip(records, steps, findings.told, strict=True)
+        ]
 
 
 @transaction.atomic
@@ -250,19 +251,21 @@ def _refusal(decision: Decision) -> DomainError:
 def _value_warnings(book: store.Book, record: Record) -> list[dict[str, Any]]:
     """Values that were stored and identify nobody."""
     warnings = [{"code": "invalid_phone", "field": name} for name in record.no_phones]
-    asked = (name for name in book.rule_fields if name not in record.no_phones)
-    warnings += [{"code": "blocked_value", "field": name} for name in asked if _is_blocked(book, name, record.values)]
+    for name in book.rule_fields:
+        value = record.values.get(name)
+        if value is not None and name not in record.no_phones and _is_blocked(book, name, value, record.values):
+            warnings.append({"code": "blocked_value", "field": name})
     return warnings
 
 
-def _is_blocked(book: store.Book, name: str, values: Mapping[str, normalise.Value | None]) -> bool:
+def _is_blocked(
+    book: store.Book, name: str, value: normalise.Value, values: Mapping[str, normalise.Value | None]
+) -> bool:
     """By the built-in list, or by the rule set's own."""
-    type_, value = book.field_types[name], values.get(name)
-    if value is None:
-        return False
+    type_ = book.field_types[name]
     if normalise.is_blocked(name, type_, value):
         return True
-    return any(matching.is_blocked(rule, name, type_, values) for rule in book.rules.asked)
+    return book.blocks and any(matching.is_blocked(rule, name, type_, values) for rule in book.rules.asked)
 
 
 def _common_key(step: Step) -> list[dict[str, Any]]:

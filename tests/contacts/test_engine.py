@@ -109,13 +109,13 @@ def test_nothing_is_half_written_when_the_last_statement_fails(monkeypatch: pyte
     write(world, SHOP, Record("1", {"email": "jan@example.com"}))
     state = world.state()
 
-    real = saving.save
+    real = saving._save_items
 
     def save_and_fail(*given: Any) -> None:
         real(*given)
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(saving, "save", save_and_fail)
+    monkeypatch.setattr(saving, "_save_items", save_and_fail)
     with pytest.raises(RuntimeError), transaction.atomic():
         write(world, CRM, Record("1", {"email": "jan@example.com"}), Record("2", {"email": "jan@example.com"}))
     assert world.state() == state
