@@ -53,13 +53,21 @@ class ValidationFailed(DomainError):
     status = 422
     title = "Some of the input is not valid"
 
-    def __init__(self, errors: Sequence[FieldError], detail: str = "") -> None:
-        super().__init__(detail or " ".join(error.detail for error in errors[:3]), errors=errors)
+    def __init__(self, errors: Sequence[FieldError], detail: str = "", *, code: str | None = None) -> None:
+        super().__init__(detail or " ".join(error.detail for error in errors[:3]), code=code, errors=errors)
 
     @classmethod
     def of(cls, field: str, code: str, detail: str) -> "ValidationFailed":
         """The refusal of a single field."""
         return cls([FieldError(field, code, detail)])
+
+
+class MalformedJSON(DomainError):
+    """The body is not one JSON value in UTF-8."""
+
+    code = "malformed_json"
+    status = 400
+    title = "The body is not JSON"
 
 
 class NotFound(DomainError):
@@ -84,6 +92,14 @@ class Conflict(DomainError):
     code = "conflict"
     status = 409
     title = "In conflict with the present state"
+
+
+class PreconditionFailed(DomainError):
+    """It has changed since the caller saw it (RFC 9110, section 13)."""
+
+    code = "version_mismatch"
+    status = 412
+    title = "It has changed since you saw it"
 
 
 class Gone(DomainError):

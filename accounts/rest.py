@@ -46,14 +46,6 @@ class TooLarge(DomainError):
     title = "The body is too large"
 
 
-class MalformedJSON(DomainError):
-    """The body is not one JSON value in UTF-8."""
-
-    code = "malformed_json"
-    status = 400
-    title = "The body is not JSON"
-
-
 class Unavailable(DomainError):
     """It would work later."""
 

@@ -75,6 +75,7 @@ class Outcome(StrEnum):
     RETIRED_FIELD = "retired_field"
     ID_CONFLICT = "id_conflict"
     AMBIGUOUS = "ambiguous_match"
+    OTHER_VERSION = "version_mismatch"
 
 
 class Doubt(StrEnum):

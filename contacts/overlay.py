@@ -35,7 +35,8 @@ class Mode(StrEnum):
 class Record:
     """One incoming record: its external id and values as contacts.normalise returned them (None empties).
 
-    `no_phones`: the phone fields whose value is no phone number, as was found when the record was read.
+    `no_phones`: the phone fields whose value is no phone number, as was found when the record was read. `versions`:
+    those that its contact must have one of, if the caller says so.
     """
 
     external_id: str
@@ -43,6 +44,7 @@ class Record:
     mode: Mode = Mode.MERGE
     link_to: UUID | None = None
     no_phones: Collection[str] = ()
+    versions: Collection[int] | None = None
 
 
 @dataclass(slots=True)
@@ -138,6 +140,8 @@ class Chunk:
             may_create=record.mode is not Mode.PATCH,
             reject=self.rules.reject,
         )
+        if record.versions is not None and not decision.refused and not self._has_version(own, record.versions):
+            return Step(None, Decision(Outcome.OTHER_VERSION))
         step = Step(decision.contact, decision, found)
         if not decision.refused:
             self._apply(record, step)
@@ -155,6 +159,9 @@ class Chunk:
 
     def _occupied(self, contact: UUID) -> bool:
         return self.states[contact].occupied
+
+    def _has_version(self, own: UUID | None, versions: Collection[int]) -> bool:
+        return own is not None and self.states[own].version in versions
 
     def _named(self, contact: UUID | None) -> Named | None:
         if contact is None:

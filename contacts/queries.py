@@ -1,6 +1,6 @@
 """Reads of contacts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID |
     return found
 
 
-def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict[str, Any] | None:
+def contact(*, account_id: int, contact_id: UUID, external_id: str) -> dict[str, Any] | None:
     """A contact that has external ids as the API shows it; one query. `external_id` is the one that was asked for.
     None when it is not there."""
     # In order of pk: the first of a field is the contact's primary one.
@@ -41,14 +41,21 @@ def contact_json(*, account_id: int, contact_id: UUID, external_id: str) -> dict
     external_ids: dict[str, list[str]] = {}
     for id_field, value, *_ in rows:
         external_ids.setdefault(id_field, []).append(value)
-    _, _, values, created_at, updated_at, version = rows[0]
+    return contact_json(contact_id, external_id, external_ids, rows[0][2:])
+
+
+def contact_json(
+    contact_id: UUID, external_id: str | None, external_ids: Mapping[str, Sequence[str]], columns: Sequence[Any]
+) -> dict[str, Any]:
+    """A contact as the API shows it. `columns`: values, created_at, updated_at and version as read."""
+    values, created_at, updated_at, version = columns
     return {
         "id": str(contact_id),
         "external_id": external_id,
         "external_ids": external_ids,
         "values": json(values),
-        "created_at": _instant(created_at),
-        "updated_at": _instant(updated_at),
+        "created_at": utc(created_at),
+        "updated_at": utc(updated_at),
         "version": version,
     }
 
@@ -88,6 +95,6 @@ def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
     }
 
 
-def _instant(value: Any) -> str:
+def utc(value: Any) -> str:
     """ISO 8601 in UTC, to the microsecond."""
     return instant(value).astimezone(UTC).isoformat().replace("+00:00", "Z")

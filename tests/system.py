@@ -1,6 +1,7 @@
 """An external system as the API sees it: a key, a secret, and calls."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ class System:
     def authorization(self) -> str:
         return f"Token {self.issued.authentication.key}:{self.issued.secret}"
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """`body` is sent as JSON unless it is None."""
         data = "" if body is None else json.dumps(body)
         return self.client.generic(
@@ -29,7 +30,7 @@ class System:
             f"/api/v1{path}",
             data,
             content_type="application/json",
-            headers={"authorization": self.authorization},
+            headers={"authorization": self.authorization, **(headers or {})},
         )
 
     def send(self, external_id: str, **values: str | None) -> Any:

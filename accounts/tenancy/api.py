@@ -29,10 +29,12 @@ class AccountAPIView(APIView):
     # An OPTIONS request is no call of the API.
     metadata_class = None
 
-    parameters: ClassVar[frozenset[str]] = frozenset()
-    """The query parameters that every call of this view knows."""
+    parameters: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Method → the query parameters that it knows, beside its flags."""
     flags: ClassVar[Mapping[str, frozenset[str]]] = {}
     """Method → the parameters that say true or false and are left out for false."""
+    conditions: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Method → those of the headers below that it honours."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -41,8 +43,10 @@ class AccountAPIView(APIView):
     def check_call(self, request: Request) -> None:
         """Raises ValidationFailed naming every parameter and condition that the call does not know."""
         headers = CONDITIONS if request.method in SAFE_METHODS else CONDITIONS + WRITE_CONDITIONS
-        flags = self.flags.get(str(request.method), frozenset())
-        unknown = sorted({name for name, _ in sent_parameters(request)} - self.parameters - flags)
+        method = str(request.method)
+        flags = self.flags.get(method, frozenset())
+        known = flags | self.parameters.get(method, frozenset())
+        unknown = sorted({name for name, _ in sent_parameters(request)} - known)
         errors = [
             FieldError(name[:50], "unknown_parameter", f"This call has no parameter “{name[:50]}”; leave it out.")
             for name in unknown
@@ -50,7 +54,7 @@ class AccountAPIView(APIView):
         errors += [
             FieldError(name, "unknown_header", f"This call does not know {name}; leave it out.")
             for name in headers
-            if name in request.headers
+            if name in request.headers and name not in self.conditions.get(method, ())
         ]
         errors += [
             FieldError(name, "invalid_choice", f"Write {name}=true or {name}=false, once, or leave it out.")

@@ -1,7 +1,4 @@
-"""What the OpenAPI document says of the calls on contacts.
-
-Requests and answers are read and written with msgspec and plain dicts; these JSON schemas describe them.
-"""
+"""What the OpenAPI document says of the calls on contacts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,219 +12,12 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 
-from contacts.models import FieldType
+from contacts.api.conditions import IDEMPOTENCY_KEY, IF_MATCH
+from contacts.api.parameters import MAX_PAGE, USUAL_PAGE
+from contacts.api.shapes import Schema, ref
 
-Schema = dict[str, Any]
 Described = Callable[[Any], Any]
 OUTCOMES = {200: "Done", 201: "Created", 207: "Some records were refused: see each result"}
-
-
-def ref(name: str) -> Schema:
-    """A component of the document."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-EXTERNAL_ID: Schema = {
-    "description": "The id that your system has for the contact: 1 to 255 characters, or an integer.",
-    "oneOf": [{"type": "string", "minLength": 1, "maxLength": 255}, {"type": "integer"}],
-}
-VALUES: Schema = {
-    "type": "object",
-    "description": (
-        "Contact fields by name (GET /fields lists them). Integers, booleans, arrays of choices as such, decimals as "
-        "a number or as text, anything else as text. null, blank text and an empty array empty a field."
-    ),
-    "additionalProperties": {"type": ["string", "number", "boolean", "array", "null"], "items": {"type": "string"}},
-}
-STORED_VALUES: Schema = {
-    "type": "object",
-    "description": "Contact fields by name, those that are not empty. Decimals are text, so that no digit is lost.",
-    "additionalProperties": {"type": ["string", "integer", "boolean", "array"], "items": {"type": "string"}},
-}
-ID_FIELD: Schema = {"type": "string", "description": "Your own id field, or left out."}
-LINK_TO: Schema = {"type": ["string", "null"], "format": "uuid", "description": "The contact that you name."}
-RECORD: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["external_id", "values"],
-    "properties": {"external_id": EXTERNAL_ID, "values": VALUES, "id_field": ID_FIELD, "link_to": LINK_TO},
-}
-NAMED_RECORD: Schema = RECORD | {"required": ["values"]}
-NAMED_CHANGE: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["values"],
-    "properties": {"external_id": EXTERNAL_ID, "values": VALUES, "id_field": ID_FIELD},
-}
-CONTACT: Schema = {
-    "type": "object",
-    "required": ["id", "external_id", "external_ids", "values", "created_at", "updated_at", "version"],
-    "properties": {
-        "id": {"type": "string", "format": "uuid"},
-        "external_id": {"type": "string"},
-        "external_ids": {
-            "type": "object",
-            "description": "Per id field, the primary id first.",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
-        },
-        "values": STORED_VALUES,
-        "created_at": {"type": "string", "format": "date-time"},
-        "updated_at": {"type": "string", "format": "date-time"},
-        "version": {"type": "integer"},
-        "explanation": {
-            "type": "object",
-            "description": "With explain=true: who wrote each value, who sent the same since and whose value it "
-            "replaced; who linked each external id; when, in which request, by which rule.",
-            "required": ["values", "external_ids"],
-            "properties": {
-                "values": {"type": "object", "additionalProperties": {"type": "object"}},
-                "external_ids": {"type": "array", "items": {"type": "object"}},
-            },
-        },
-    },
-}
-WARNING: Schema = {
-    "type": "object",
-    "required": ["code"],
-    "properties": {
-        "code": {
-            "type": "string",
-            "enum": [
-                "blocked_value",
-                "invalid_phone",
-                "value_too_common",
-                "possible_duplicate",
-                "id_conflict",
-                "ambiguous",
-            ],
-        },
-        "field": {"type": "string"},
-        "contact": {"type": "string", "format": "uuid"},
-        "rule": {"type": "integer"},
-        "count": {"type": "integer"},
-    },
-}
-OUTCOME: Schema = {
-    "outcome": {"type": "string", "enum": ["created", "linked", "updated", "unchanged"]},
-    "matched_by": {
-        "type": ["object", "null"],
-        "properties": {
-            "external_id": {"type": "boolean"},
-            "link_to": {"type": "boolean"},
-            "rule": {"type": "integer"},
-            "fields": {"type": "array", "items": {"type": "string"}},
-        },
-    },
-    "warnings": {"type": "array", "items": ref("Warning")},
-}
-WRITTEN: Schema = {
-    "type": "object",
-    "required": ["outcome", "matched_by", "warnings", "contact"],
-    "properties": OUTCOME | {"contact": ref("Contact")},
-}
-PROBLEM: Schema = {
-    "type": "object",
-    "description": "Problem details (RFC 9457) with a stable code.",
-    "required": ["type", "title", "status", "detail", "code"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "detail"],
-                "properties": {
-                    "pointer": {"type": "string"},
-                    "code": {"type": "string"},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-        "candidates": {"type": "array", "items": {"type": "string", "format": "uuid"}},
-    },
-}
-BATCH: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["records"],
-    "properties": {
-        "mode": {"type": "string", "enum": ["merge", "replace"], "default": "merge"},
-        "records": {"type": "array", "minItems": 1, "maxItems": 1000, "items": ref("Record")},
-    },
-}
-BATCH_RESULT: Schema = {
-    "type": "object",
-    "required": ["results"],
-    "properties": {
-        "results": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["index", "status"],
-                "properties": {"index": {"type": "integer"}, "status": {"type": "integer"}}
-                | OUTCOME
-                | {"contact": {"type": "string", "format": "uuid"}, "problem": ref("Problem")},
-            },
-        }
-    },
-}
-FIELDS: Schema = {
-    "type": "object",
-    "required": ["fields", "id_fields"],
-    "properties": {
-        "fields": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["name", "label", "type", "choices", "retired"],
-                "properties": {
-                    "name": {"type": "string"},
-                    "label": {"type": "string"},
-                    "type": {"type": "string", "enum": FieldType.values},
-                    "choices": {
-                        "type": "array",
-                        "description": "What a choice or multiple choice takes; empty for other types.",
-                        "items": {"type": "string"},
-                    },
-                    "retired": {
-                        "type": "boolean",
-                        "description": "Takes no values any more (`retired_field`); those there are stay readable.",
-                    },
-                },
-            },
-        },
-        "id_fields": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["name", "label", "source_system", "yours"],
-                "properties": {
-                    "name": {"type": "string"},
-                    "label": {"type": "string"},
-                    "source_system": {"type": ["string", "null"]},
-                    "yours": {"type": "boolean"},
-                },
-            },
-        },
-    },
-}
-
-COMPONENTS: dict[str, Schema] = {
-    "Batch": BATCH,
-    "BatchResult": BATCH_RESULT,
-    "Contact": CONTACT,
-    "Fields": FIELDS,
-    "NamedChange": NAMED_CHANGE,
-    "NamedRecord": NAMED_RECORD,
-    "Problem": PROBLEM,
-    "Record": RECORD,
-    "Warning": WARNING,
-    "Written": WRITTEN,
-}
 
 PROBLEMS = {
     400: ("malformed_json", "bad_request"),
@@ -236,16 +26,17 @@ PROBLEMS = {
     404: ("contact_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
-    409: ("ambiguous_match", "id_conflict", "linked_elsewhere"),
+    409: ("ambiguous_match", "id_conflict", "linked_elsewhere", "idempotency_in_progress"),
     410: ("contact_erased",),
+    412: ("version_mismatch",),
     413: ("too_large",),
     415: ("unsupported_media_type",),
-    422: ("validation_failed",),
+    422: ("validation_failed", "idempotency_key_reused"),
     429: ("throttled",),
     503: ("unavailable",),
 }
 """The codes of the problems, by status."""
-WRITE_ONLY = (409, 410, 413, 415)
+WRITE_ONLY = (409, 410, 412, 413, 415)
 
 BY_PARAMETER = OpenApiParameter(
     "external_id",
@@ -277,13 +68,67 @@ def _flag(name: str, description: str) -> OpenApiParameter:
 
 
 DRY_RUN = _flag("dry_run", "Answer as the real call would, and write nothing.")
+ATOMIC = _flag(
+    "atomic", "All or nothing: if a record is refused, nothing is written, and the others answer 409 batch_refused."
+)
+EXCLUDE_OWN = _flag("exclude_own", "Leave out what your own id field wrote, so that two systems do not echo.")
 ERASE = _flag("erase", "Erase the contact too, unless another external id points at it (409 linked_elsewhere).")
 EXPLAIN = _flag("explain", "Add who wrote each value and linked each id, when, by which rule and request.")
 
 
-def reading(summary: str, good: dict[int, str], parameters: Sequence[OpenApiParameter] = ()) -> Described:
-    """Describes a call that reads: its answers are components by status."""
-    return extend_schema(summary=summary, responses=_answers(good, set(WRITE_ONLY)), parameters=list(parameters))
+def _parameter(name: str, described: Schema, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, described, OpenApiParameter.QUERY, description=description)
+
+
+def _header(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, {"type": "string"}, OpenApiParameter.HEADER, description=description)
+
+
+PAGE_SIZE = _parameter(
+    "page_size",
+    {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": USUAL_PAGE},
+    "How many a page has at most.",
+)
+LIST = [
+    _parameter("cursor", {"type": "string"}, "The next_cursor of the page before."),
+    PAGE_SIZE,
+    _parameter(
+        "updated_since",
+        {"type": "string", "format": "date-time"},
+        "Contacts that changed at this instant or later, with its offset: 2026-11-23T09:00:00Z.",
+    ),
+    _parameter("email", {"type": "string", "format": "email"}, "Contacts with this address, in upper or lower case."),
+    _parameter("linked", {"type": "boolean"}, "Contacts with (true) or without (false) an id in your id field."),
+    _parameter(
+        "id",
+        {"type": "array", "items": {"type": "string", "format": "uuid"}},
+        "Contacts by the ids that the API gave them, up to 50; those that were merged away too. Stands alone.",
+    ),
+]
+FEED = [
+    _parameter(
+        "cursor", {"type": "integer", "minimum": 0, "default": 0}, "The next_cursor of the page before; 0 begins."
+    ),
+    PAGE_SIZE,
+    EXCLUDE_OWN,
+]
+IF_MATCH_HEADER = _header(
+    IF_MATCH, 'Write only if the contact has this ETag still (412 `version_mismatch` otherwise): "3", or * for any.'
+)
+IDEMPOTENCY_KEY_HEADER = _header(
+    IDEMPOTENCY_KEY,
+    "Do this call once: for 24 hours the same key and body get the same answer. 1 to 255 visible ASCII characters; a "
+    "dry run does not use it up.",
+)
+
+
+def reading(
+    summary: str, good: dict[int, str], parameters: Sequence[OpenApiParameter] = (), name: str | None = None
+) -> Described:
+    """Describes a call that reads: its answers are components by status. `name`: of the operation, where the one that
+    is made of the address would stand twice."""
+    answers = _answers(good, set(WRITE_ONLY))
+    return extend_schema(summary=summary, responses=answers, parameters=list(parameters), operation_id=name)
 
 
 def writing(
@@ -323,19 +168,26 @@ upsert = writing(
     "Send a contact: found by your id, linked by a rule, or created",
     {200: "Written", 201: "Written"},
     "Record",
-    [ETAG],
+    [ETAG, IF_MATCH_HEADER, IDEMPOTENCY_KEY_HEADER],
     [EXAMPLE],
 )
 batch = writing(
-    "Send up to 1,000 contacts, each with its own result", {200: "BatchResult", 207: "BatchResult"}, "Batch"
+    "Send up to 1,000 contacts, each with its own result",
+    {200: "BatchResult", 207: "BatchResult"},
+    "Batch",
+    [ATOMIC, IDEMPOTENCY_KEY_HEADER],
 )
+contacts = reading(
+    "The contacts of the account, those that changed last at the end", {200: "Contacts"}, LIST, "contacts_list"
+)
+changes = reading("What became of contacts, in order: the change feed", {200: "Changes"}, FEED)
 
 
 def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:
     """Describes the four calls on one contact, whose id comes in a path or in a query parameter."""
-    places = [parameter, ETAG]
+    places = [parameter, ETAG, IF_MATCH_HEADER]
     return extend_schema_view(
-        get=reading("The contact that your id points at", {200: "Contact"}, [*places, EXPLAIN]),
+        get=reading("The contact that your id points at", {200: "Contact"}, [parameter, ETAG, EXPLAIN]),
         put=writing(
             "Send all you know of a contact: what you wrote before and leave out now is emptied",
             {200: "Written", 201: "Written"},
@@ -345,5 +197,7 @@ def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:
         patch=writing(
             "Change the named values of a contact, never create one", {200: "Written"}, "NamedChange", places
         ),
-        delete=writing("Take your id off the contact, which stays", {204: ""}, parameters=[parameter, ERASE]),
+        delete=writing(
+            "Take your id off the contact, which stays", {204: ""}, parameters=[parameter, IF_MATCH_HEADER, ERASE]
+        ),
     )

@@ -16,6 +16,7 @@ register_converter(ExternalIdConverter, "external_id")
 
 urlpatterns = [
     path("fields", views.FieldsView.as_view(), name="api-fields"),
+    path("changes", views.ChangesView.as_view(), name="api-changes"),
     path("contacts", views.ContactsView.as_view(), name="api-contacts"),
     path("contacts/<external_id:external_id>", views.ContactView.as_view(), name="api-contact"),
     path("contact", views.ContactByParameterView.as_view(), name="api-contact-by-parameter"),

@@ -1,7 +1,9 @@
 """The calls on contacts."""
 
+import dataclasses
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -11,17 +13,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.actor import Actor
-from accounts.errors import DomainError, NotFound, ValidationFailed
+from accounts.errors import Conflict, DomainError, NotFound, ValidationFailed
 from accounts.middleware import client_address
 from accounts.models import Account
 from accounts.rest import problem
 from accounts.tenancy.api import AccountAPIView, sent_parameters
 from accounts.wsgi import PATH_IS_BROKEN
-from contacts import explain, normalise, queries
-from contacts.api import payload, schema
+from contacts import explain, normalise, pages, payload, queries
+from contacts.api import conditions, parameters, schema
+from contacts.api.conditions import IDEMPOTENCY_KEY, IF_MATCH
+from contacts.api.parameters import USUAL_PAGE, Parameters
 from contacts.normalise import Invalid
 from contacts.overlay import Mode, Record
-from contacts.services import erasure, sync
+from contacts.pages import Wanted
+from contacts.services import erasure, idempotency, sync
 from contacts.services.sync import Origin, Result
 
 WRITES = frozenset({"dry_run"})
@@ -43,15 +48,37 @@ class ContactAPIView(AccountAPIView):
         data: Any = self.request.data
         return data if isinstance(data, bytes) else b""
 
+    @property
+    def versions(self) -> Collection[int] | None:
+        """The versions that an If-Match asks for."""
+        return conditions.versions(self.request.headers.get(IF_MATCH))
+
     @contextmanager
     def taking_back(self) -> Iterator[None]:
-        """With `?dry_run=true` all that is written inside is taken back again, so that the answer is the real one."""
-        if not self.flag("dry_run"):
+        """With `?dry_run=true` all that is written inside is taken back again, so that the answer is the real one; with
+        `?atomic=true` it can be."""
+        if not self.flag("dry_run") and not self.flag("atomic"):
             yield
             return
         with transaction.atomic():
             yield
-            transaction.set_rollback(True)
+            if self.flag("dry_run"):
+                transaction.set_rollback(True)
+
+    def once(self, work: Callable[[], Response]) -> Response:
+        """The answer to a call; with an Idempotency-Key it is made once. A dry run doesn't use the key up."""
+        key = conditions.idempotency_key(self.request.headers.get(IDEMPOTENCY_KEY))
+        if key is None or self.flag("dry_run"):
+            return work()
+        request = self.request
+        answer = idempotency.once(
+            account_id=self.account_id,
+            authentication_id=self.caller.authentication_id,
+            key=key,
+            call=conditions.digest(str(request.method), request.get_full_path(), self.body()),
+            work=lambda: _answer(work()),
+        )
+        return Response(json.loads(answer.body), status=answer.status, headers=answer.headers)
 
     def write(self, records: list[Record]) -> list[Result]:
         return sync.write(
@@ -61,7 +88,7 @@ class ContactAPIView(AccountAPIView):
     def write_one(self, record: Record) -> Response:
         """Writes one record and answers with the contact. Raises what the engine refuses with."""
         with self.taking_back():
-            (result,) = self.write([record])
+            (result,) = self.write([dataclasses.replace(record, versions=self.versions)])
             if result.error is not None or result.contact_id is None:
                 raise result.error or _not_there()
             contact = self.contact(result.contact_id, record.external_id)
@@ -70,7 +97,7 @@ class ContactAPIView(AccountAPIView):
 
     def contact(self, contact_id: UUID, external_id: str) -> dict[str, Any]:
         """The contact as the API shows it. Raises NotFound when it is there no more."""
-        contact = queries.contact_json(account_id=self.account_id, contact_id=contact_id, external_id=external_id)
+        contact = queries.contact(account_id=self.account_id, contact_id=contact_id, external_id=external_id)
         if contact is None:
             raise _not_there()
         return contact
@@ -87,17 +114,65 @@ class FieldsView(ContactAPIView):
 class ContactsView(ContactAPIView):
     """All contacts of the account."""
 
+    parameters = {"GET": frozenset({"cursor", "page_size", "updated_since", "email", "linked", "id"})}
     flags = {"POST": WRITES}
+    conditions = {"POST": frozenset({IF_MATCH, IDEMPOTENCY_KEY})}
+
+    @schema.contacts
+    def get(self, request: Request) -> Response:
+        sent = Parameters(sent_parameters(request))
+        ids = sent.all("id", parameters.contact_id)
+        wanted = Wanted(
+            email=sent.one("email", parameters.email),
+            updated_since=sent.one("updated_since", parameters.since),
+            linked=sent.one("linked", parameters.truth),
+        )
+        after = sent.one("cursor", parameters.position)
+        size = sent.one("page_size", parameters.page_size, USUAL_PAGE)
+        sent.check()
+        own = {"account_id": self.account_id, "id_field_id": self.caller.id_field_id}
+        if ids:
+            if len(sent.sent) > len(ids):
+                raise ValidationFailed.of("id", "stands_alone", "Ask for contacts by id without other parameters.")
+            found = pages.contacts_by_id(contact_ids=ids, **own)
+            return Response({"contacts": [found[pk] for pk in dict.fromkeys(ids) if pk in found], "next_cursor": None})
+        contacts, end = pages.contact_page(wanted=wanted, after=after, size=size, **own)
+        return Response({"contacts": contacts, "next_cursor": parameters.position_text(end)})
 
     @schema.upsert
     def post(self, request: Request) -> Response:
-        return self.write_one(payload.read_upsert(self.body(), self.context))
+        return self.once(lambda: self.write_one(payload.read_upsert(self.body(), self.context)))
+
+
+class ChangesView(ContactAPIView):
+    """The change feed."""
+
+    parameters = {"GET": frozenset({"cursor", "page_size"})}
+    flags = {"GET": frozenset({"exclude_own"})}
+
+    @schema.changes
+    def get(self, request: Request) -> Response:
+        sent = Parameters(sent_parameters(request))
+        after = sent.one("cursor", parameters.change_number, 0)
+        size = sent.one("page_size", parameters.page_size, USUAL_PAGE)
+        sent.check()
+        page = pages.change_page(
+            account_id=self.account_id,
+            id_field_id=self.caller.id_field_id,
+            after=after,
+            exclude_own=self.flag("exclude_own"),
+            size=size,
+        )
+        if page is None:
+            raise ValidationFailed.of("cursor", "invalid_cursor", "There is no change of this number yet; begin at 0.")
+        return Response({"changes": page.changes, "next_cursor": page.cursor, "has_more": page.has_more})
 
 
 class OneContactView(ContactAPIView, ABC):
     """The contact that one of the caller's own ids points at."""
 
     flags = {"GET": frozenset({"explain"}), "PUT": WRITES, "PATCH": WRITES, "DELETE": WRITES | {"erase"}}
+    conditions = dict.fromkeys(("PUT", "PATCH", "DELETE"), frozenset({IF_MATCH}))
 
     @abstractmethod
     def own_id(self) -> str:
@@ -128,11 +203,11 @@ class OneContactView(ContactAPIView, ABC):
         address = client_address(request._request)
         by = Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
         with self.taking_back():
+            mine = {"id_field_id": self.caller.id_field_id, "external_id": own, "versions": self.versions, "by": by}
             if self.flag("erase"):
-                account = Account.objects.get(pk=self.account_id)
-                erasure.erase_own(account=account, id_field_id=self.caller.id_field_id, external_id=own, by=by)
+                erasure.erase_own(account=Account.objects.get(pk=self.account_id), **mine)
             else:
-                sync.unlink(account_id=self.account_id, id_field_id=self.caller.id_field_id, external_id=own, by=by)
+                sync.unlink(account_id=self.account_id, **mine)
         return Response(status=204)
 
 
@@ -152,7 +227,7 @@ class ContactView(OneContactView):
 class ContactByParameterView(OneContactView):
     """The same as /contacts/{external_id}, for clients and proxies that rewrite paths: /contact?external_id=…"""
 
-    parameters = frozenset({"external_id"})
+    parameters = dict.fromkeys(("GET", "PUT", "PATCH", "DELETE"), frozenset({"external_id"}))
 
     def own_id(self) -> str:
         given = [value for name, value in sent_parameters(self.request) if name == "external_id"]
@@ -164,20 +239,29 @@ class ContactByParameterView(OneContactView):
 class BatchView(ContactAPIView):
     """Many records at once, each with a result of its own."""
 
-    flags = {"POST": WRITES}
+    flags = {"POST": WRITES | {"atomic"}}
+    conditions = {"POST": frozenset({IDEMPOTENCY_KEY})}
 
     @schema.batch
     def post(self, request: Request) -> Response:
+        return self.once(self.write_batch)
+
+    def write_batch(self) -> Response:
         read = payload.read_batch(self.body(), self.context)
-        records = [record for record in read if isinstance(record, Record)]
         with self.taking_back():
-            written = iter(self.write(records) if records else [])
-        results = [
-            _batch_result(index, each if isinstance(each, DomainError) else next(written))
-            for index, each in enumerate(read)
-        ]
-        all_fine = all(result["status"] < 400 for result in results)
-        return Response({"results": results}, status=200 if all_fine else 207)
+            results = self.write_read(read)
+            refused = any(result.error is not None for result in results)
+            if refused and self.flag("atomic"):
+                transaction.set_rollback(True)
+                results = [Result(error=result.error or _not_written()) for result in results]
+        body = [_batch_result(index, result) for index, result in enumerate(results)]
+        return Response({"results": body}, status=207 if refused else 200)
+
+    def write_read(self, read: Sequence[Record | DomainError]) -> list[Result]:
+        """Writes the records that could be read; the refusals of the others stay where they are."""
+        records = [record for record in read if isinstance(record, Record)]
+        written = iter(self.write(records) if records else [])
+        return [Result(error=each) if isinstance(each, DomainError) else next(written) for each in read]
 
 
 def _not_there() -> NotFound:
@@ -199,10 +283,23 @@ def _result_json(result: Result) -> dict[str, Any]:
     return {"outcome": result.outcome, "matched_by": result.matched_by, "warnings": result.warnings}
 
 
-def _batch_result(index: int, result: Result | DomainError) -> dict[str, Any]:
-    if isinstance(result, DomainError):
-        return {"index": index, "status": result.status, "problem": problem(result)}
+def _not_written() -> DomainError:
+    return Conflict("Another record of this atomic batch was refused, so nothing was written.", code="batch_refused")
+
+
+def _answer(response: Response) -> idempotency.Answer:
+    """A response as it is kept."""
+    contact = response.data.get("contact")
+    return idempotency.Answer(
+        status=response.status_code,
+        headers={"ETag": response["ETag"]} if "ETag" in response else {},
+        body=json.dumps(response.data),
+        contact_id=UUID(contact["id"]) if contact else None,
+    )
+
+
+def _batch_result(index: int, result: Result) -> dict[str, Any]:
     if result.error is not None:
-        return _batch_result(index, result.error)
+        return {"index": index, "status": result.error.status, "problem": problem(result.error)}
     status = 201 if result.outcome == "created" else 200
     return {"index": index, "status": status, **_result_json(result), "contact": str(result.contact_id)}

@@ -1,6 +1,7 @@
 from contacts.models.change import Change
 from contacts.models.contact import Contact, ContactBook, ErasedId, ExternalId, FormerId, MatchKey, Write
 from contacts.models.field import ContactField, FieldType
+from contacts.models.idempotency import IdempotencyKey
 from contacts.models.merge import Merge
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
@@ -16,6 +17,7 @@ __all__ = [
     "FieldType",
     "FormerId",
     "IdField",
+    "IdempotencyKey",
     "MatchKey",
     "Merge",
     "Policy",

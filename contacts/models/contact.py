@@ -64,6 +64,8 @@ class Contact(AccountOwned):
                 condition=models.Q(merged_into__isnull=False),
                 name="contacts_contact_merged_into",
             ),
+            models.Index(fields=("account", "updated_at", "id"), name="contacts_contact_updated"),
+            # And one by e-mail address in lower case, which migration 0007 makes
         )
 
     def __str__(self) -> str:

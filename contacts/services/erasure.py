@@ -1,5 +1,6 @@
 """Erasing a contact, and lifting what its erasure left behind."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
@@ -20,7 +21,7 @@ from contacts.models import (
     Merge,
     ReviewItem,
 )
-from contacts.services import saving, store
+from contacts.services import idempotency, saving, store
 from contacts.services.by_hand import ByHand
 
 
@@ -42,11 +43,13 @@ def erase(*, account: Account, contact_id: UUID, by: Actor) -> None:
 
 
 @transaction.atomic
-def erase_own(*, account: Account, id_field_id: int, external_id: str, by: Actor) -> None:
+def erase_own(
+    *, account: Account, id_field_id: int, external_id: str, versions: Collection[int] | None = None, by: Actor
+) -> None:
     """Erases a contact for the system that it came from, which may send it again.
 
     Raises NotFound `contact_not_found`, Gone `contact_erased`, Conflict `linked_elsewhere` when any other external id
-    points at the contact.
+    points at the contact, PreconditionFailed `version_mismatch` when the contact has none of the `versions`.
     """
     hand = ByHand.begin(account, by)
     ids = ExternalId.objects.for_account(account)
@@ -60,6 +63,8 @@ def erase_own(*, account: Account, id_field_id: int, external_id: str, by: Actor
             "Other external ids point at this contact. Unlink yours instead: DELETE without erase=true.",
             code="linked_elsewhere",
         )
+    (contact,) = hand.load(row.contact_id)
+    store.check_version(contact.version, versions)
     hand.row.id_field_id = id_field_id
     _erase(account, hand, row.contact_id, by)
 
@@ -87,6 +92,7 @@ def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
         model.objects.for_account(account).filter(contact__in=gone).delete()
     merges = Merge.objects.for_account(account).filter(Q(survivor_id__in=gone) | Q(loser_id__in=gone))
     merges.filter(state=Merge.State.DONE).update(state=Merge.State.ERASED, before=None)
+    idempotency.forget(account_id=account.pk, contact_ids=gone)
     saving.delete_contacts(hand.book, gone)
     hand.row.save(force_insert=True)
     number = hand.book.last_change + 1

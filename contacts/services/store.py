@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from accounts.errors import PreconditionFailed
 from contacts import normalise
 from contacts.matching import TOO_COMMON, HeldKey, Rule, Rules, Signature
 from contacts.models import Policy, ReviewItem
@@ -50,6 +51,15 @@ class Book:
     def digest(self, id_field_id: int, external_id: str) -> str:
         """What is kept of an external id whose contact a person erased (SHA-256, salted per account)."""
         return hashlib.sha256(f"{self.erasure_salt}{id_field_id}:{external_id}".encode()).hexdigest()
+
+
+OTHER_VERSION = "The contact has another version by now, or is not there. Read it, and send the call again."
+
+
+def check_version(version: int, wanted: Collection[int] | None) -> None:
+    """Raises PreconditionFailed `version_mismatch` when a contact has none of the versions that a caller asks for."""
+    if wanted is not None and version not in wanted:
+        raise PreconditionFailed(OTHER_VERSION)
 
 
 def lock(account_id: int) -> Book:

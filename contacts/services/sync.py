@@ -5,7 +5,7 @@ the keys that came to be on the way, store. What is decided, and why, stands in 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, DomainError, Gone, NotFound, ValidationFailed
+from accounts.errors import Conflict, DomainError, Gone, NotFound, PreconditionFailed, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
 from contacts import matching, normalise
@@ -55,8 +55,9 @@ class Result(NamedTuple):
 def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origin: Origin) -> list[Result]:
     """Writes records for an id field, in order, as if one by one. All of them or, on an error raised, none.
 
-    A record that is refused (`contact_not_found`, `contact_erased`, `id_conflict`, `ambiguous_match`) has its error in
-    its result and changes nothing. Raises NotFound `id_field_not_found` when the id field is not the account's.
+    A record that is refused (`contact_not_found`, `contact_erased`, `id_conflict`, `ambiguous_match`,
+    `version_mismatch`) has its error in its result and changes nothing. Raises NotFound `id_field_not_found` when the
+    id field is not the account's.
     """
     book = _lock(account_id, id_field_id)
     chunk, asked = _look_up(book, id_field_id, records)
@@ -79,11 +80,13 @@ def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origi
 
 
 @transaction.atomic
-def unlink(*, account_id: int, id_field_id: int, external_id: str, by: Actor) -> None:
+def unlink(
+    *, account_id: int, id_field_id: int, external_id: str, versions: Collection[int] | None = None, by: Actor
+) -> None:
     """Takes an external id off its contact, which stays with its values.
 
     Raises NotFound `contact_not_found` when the id field has no such id, Gone `contact_erased` when a person erased
-    its contact.
+    its contact, PreconditionFailed `version_mismatch` when the contact has none of the `versions`.
     """
     book = _lock(account_id, id_field_id)
     ids = ExternalId.objects.for_account(account_id)
@@ -91,6 +94,7 @@ def unlink(*, account_id: int, id_field_id: int, external_id: str, by: Actor) ->
     if row is None:
         raise _erased() if store.known(book, id_field_id, [external_id]).erased else _not_found()
     state = store.states(book, [row.contact_id])[row.contact_id]
+    store.check_version(state.version, versions)
     state.changed = True
     # Whom it pointed at is remembered: what a person said of that contact holds when the id is sent again.
     FormerId.objects.for_account(account_id).bulk_create(
@@ -236,6 +240,8 @@ def _refusal(decision: Decision) -> DomainError:
         return _not_found()
     if decision.outcome is Outcome.ERASED:
         return _erased()
+    if decision.outcome is Outcome.OTHER_VERSION:
+        return PreconditionFailed(store.OTHER_VERSION)
     if decision.outcome is Outcome.RETIRED_FIELD:
         return ValidationFailed.of("/values", "retired_field", "A field was retired just now; GET /fields lists them.")
     if decision.outcome is Outcome.AMBIGUOUS:

@@ -6,7 +6,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from contacts.api import schema
-from contacts.api.schema import Schema
+from contacts.api.shapes import COMPONENTS, Schema
 
 ME: Schema = {
     "type": "object",
@@ -42,8 +42,11 @@ Send the key and the secret of an authentication with every call. An external id
 it in addresses, slashes too. Clients that rewrite paths use `/contact?external_id=…`.
 
 Bodies are JSON in UTF-8, not compressed; of a name that stands twice in an object the last value counts. Parameters
-that a call does not know are refused, and so are the headers `If-Match`, `If-Unmodified-Since`, `Idempotency-Key` and,
-on writes, `If-None-Match`.
+that a call does not know are refused, and so are the headers `If-Match` and `Idempotency-Key` where they are not
+listed, `If-Unmodified-Since` and, on writes, `If-None-Match`.
+
+To follow what others change, read `/changes` from cursor 0 on and keep `next_cursor`: whoever was away goes on where
+they were, and nothing is lost. A contact that is `null` was erased; one with `merged_into` is now the same as that one.
 
 Whatever goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`; its `type` is the address
 of this page with the code behind the `#`. What is wrong with the input stands in `errors`, up to 100 of them: `pointer`
@@ -76,7 +79,7 @@ class KeySchemes(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
 def add_components(result: Schema, **_kwargs: Any) -> Schema:
     """Completes the generated document: the introduction, the shapes that the calls refer to, the request's id."""
     result["info"]["description"] += f"\n{INTRODUCTION}"
-    result["components"]["schemas"] = {**schema.COMPONENTS, "Me": ME}
+    result["components"]["schemas"] = {**COMPONENTS, "Me": ME}
     for operations in result["paths"].values():
         for operation in operations.values():
             if "requestBody" in operation:

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from accounts.errors import NotFound
 from accounts.tenancy.api import AccountAPIView
-from contacts.api.payload import MAX_RECORDS
+from contacts.payload import MAX_RECORDS
 from integrations.api import schema
 
 

@@ -120,6 +120,8 @@ BODIES: Mapping[str, str] = {
 CALLS: Mapping[tuple[str, str], Keys] = {
     ("api-me", "GET"): Keys(401, 200, 200, 200),
     ("api-fields", "GET"): Keys(401, 200, 200, 200),
+    ("api-changes", "GET"): Keys(401, 200, 200, 200),
+    ("api-contacts", "GET"): Keys(401, 200, 200, 200),
     ("api-contacts", "POST"): Keys(401, 200, 403, 200),
     ("api-batch", "POST"): Keys(401, 200, 403, 200),
     ("api-contact", "GET"): Keys(401, 404, 404, 200),

@@ -18,6 +18,7 @@ NOT_OWNED = {
 
 # Unique keys and indexes of accounts' rows that begin with something else
 NOT_ACCOUNT_FIRST = {
+    "contacts_idempotencykey_age": "old ones are deleted, whose they may be",
     "integrations.Authentication.key": "looked up before any account is known",
     "integrations.License.charge": "a one-to-one: the charge is the account's",
     "integrations_authentication_one_live": "an id field is one account's, and has one live authentication",
@@ -27,6 +28,7 @@ NOT_ACCOUNT_FIRST = {
 # Constraints and indexes not called <app>_<model>_…
 OTHER_NAMES = {
     "accounts_audit_account_at": "an index name has at most 30 characters",
+    "contacts_idempotency_contact": "an index name has at most 30 characters",
 }
 
 

@@ -42,6 +42,7 @@ WANTED = {
     *("merged", "merged with ids in one field", "written through both ids of a merged contact", "undone after writes"),
     *("undone", "merged_since", "split", "sent again after a split", "edited", "erased", "sent again after an erasure"),
     *("erased by its system", "linked_elsewhere", "lifted", "not_a_match", "later", "publication between writes"),
+    "feed read from a number on",
 }
 
 
@@ -133,6 +134,7 @@ class Matching(RuleBasedStateMachine):
         self.split_off: set[tuple[str, str]] = set()
         self.sides: dict[int, set[str]] = {}  # of a merge, by number
         self.written = 0
+        self.seen: dict[World, tuple[dict[str, Any], int]] = {}  # what a consumer of the feed knew, and its cursor
         for _ in range(3):  # people have something to decide from the start
             self.write_run(random)
 
@@ -336,6 +338,11 @@ class Matching(RuleBasedStateMachine):
         state = random.choice(("later", "not_a_match", "not_a_match"))
         self.both(self.oracle.decide_pair(pair, state), "decide_pair", pair, state)
 
+    @rule()
+    def look_at_the_feed(self) -> None:
+        """From here on a consumer of the feed is away."""
+        self.seen = {world: (world.known(), world.last_change) for world in (self.singly, self.chunked)}
+
     def some_id(self, random: Random) -> tuple[str, str]:
         known = sorted(self.oracle.ids)
         if known and random.random() < 0.8:
@@ -352,6 +359,11 @@ class Matching(RuleBasedStateMachine):
         expected = oracle_state(self.oracle)
         assert self.singly.state() == expected
         assert self.chunked.state() == expected
+        # Invariant 6: the feed, from 0 and from any number on, gives the current contacts.
+        for world in (self.singly, self.chunked):
+            for known, after in [({}, 0), *([self.seen[world]] if world in self.seen else [])]:
+                assert world.replay(known, after) == world.known()
+                reached["feed read from a number on"] += after > 0
         # Invariant 7: an id field's source system never changes.
         bound = list(IdField.objects.for_account(self.singly.account).values_list("pk", "source_system_id"))
         assert bound == self.bound

@@ -44,7 +44,7 @@ def test_an_unknown_address_is_told(system: System, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("POST", "/me", "GET, HEAD, OPTIONS"),
-        ("GET", "/contacts", "POST, OPTIONS"),
+        ("PUT", "/contacts", "GET, POST, HEAD, OPTIONS"),
         ("GET", "/batch", "POST, OPTIONS"),
         ("POST", "/contacts/1", "GET, PUT, PATCH, DELETE, HEAD, OPTIONS"),
         ("TRACE", "/fields", "GET, HEAD, OPTIONS"),

@@ -33,6 +33,8 @@ NO_CALLS = {"api", "api-nothing-here", "api-schema", "api-docs"}
 CALLS = [
     ("/api/v1/me", "GET"),
     ("/api/v1/fields", "GET"),
+    ("/api/v1/changes", "GET"),
+    ("/api/v1/contacts", "GET"),
     ("/api/v1/contacts", "POST"),
     *(
         (path, method)

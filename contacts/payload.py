@@ -17,8 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from accounts.errors import DomainError, FieldError, Forbidden, ValidationFailed
-from accounts.rest import MalformedJSON
+from accounts.errors import DomainError, FieldError, Forbidden, MalformedJSON, ValidationFailed
 from contacts import normalise
 from contacts.normalise import Field, Invalid, Number, Value
 from contacts.overlay import Mode, Record

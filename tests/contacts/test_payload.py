@@ -8,12 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from accounts.errors import DomainError, ValidationFailed
-from accounts.rest import MalformedJSON
-from contacts.api import payload
-from contacts.api.payload import Context
+from accounts.errors import DomainError, MalformedJSON, ValidationFailed
+from contacts import payload
 from contacts.normalise import Field
 from contacts.overlay import Mode, Record
+from contacts.payload import Context
 
 CONTEXT = Context(
     "shopId",
