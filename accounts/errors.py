@@ -70,6 +70,14 @@ class MalformedJSON(DomainError):
     title = "The body is not JSON"
 
 
+class TooLarge(DomainError):
+    """The body is larger than this installation takes."""
+
+    code = "too_large"
+    status = 413
+    title = "The body is too large"
+
+
 class NotFound(DomainError):
     """What was asked for does not exist, or belongs to somebody else: the two are told apart by nobody."""
 

@@ -19,7 +19,7 @@ from rest_framework.renderers import JSONRenderer as DRFJSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import DomainError, Forbidden
+from accounts.errors import DomainError, Forbidden, TooLarge
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -36,14 +36,6 @@ class Unauthorized(DomainError):
     code = "invalid_credentials"
     status = 401
     title = "Sign in with a key and its secret"
-
-
-class TooLarge(DomainError):
-    """The body is larger than this installation takes."""
-
-    code = "too_large"
-    status = 413
-    title = "The body is too large"
 
 
 class Unavailable(DomainError):

@@ -30,7 +30,7 @@ def prepared(application: Application) -> Application:
             environ[PATH_IS_BROKEN] = True
         is_terminated = environ.get("wsgi.input_terminated")
         if is_terminated and environ.get("HTTP_TRANSFER_ENCODING"):
-            environ["CONTENT_LENGTH"] = str(settings.API_MAX_BODY_BYTES + 1)
+            environ["CONTENT_LENGTH"] = str(settings.IMPORT_MAX_BYTES + 1)
         answer = application(environ, start_response)
         if is_terminated and environ.get("CONTENT_LENGTH"):
             _throw_away(environ["wsgi.input"])

@@ -69,6 +69,9 @@ def configure(*, json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django": {"handlers": [], "level": "INFO", "propagate": True},
+            # Of each task they say that it began and ended; of jobs we say that ourselves.
+            "django_tasks": {"level": "WARNING"},
+            "django_tasks_db": {"level": "WARNING"},
             # It writes whole paths, and with them external ids; accounts.middleware logs requests instead.
             "django.request": {"filters": ["nothing"]},
         },

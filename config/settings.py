@@ -149,6 +149,7 @@ INSTALLED_APPS = [
     "heroicons",
     "template_partials",
     "django_structlog",
+    "django_tasks_db",
     "csp",
     "accounts",
     "contacts",
@@ -270,6 +271,10 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # what is answered with, the Accept header alone says
 }
 API_MAX_BODY_BYTES = 10 * 1024 * 1024
+IMPORT_MAX_BYTES = 1024**3
+# Contacts know id fields, not authentications: background work asks here whether its caller may still write.
+CALLER_CHECK = "integrations.authentication.check_again"
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",
     "DESCRIPTION": "Send and read the contacts of one account, by the ids of your own system.",

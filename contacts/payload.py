@@ -1,4 +1,4 @@
-"""Pure: the bodies of contact calls, decoded with msgspec, with all their errors at once.
+"""Pure: the bodies of contact calls and the rows of imports, decoded with msgspec, with all their errors at once.
 
 Each layer of a body is decoded by itself, so that a wrong member is told with its JSON pointer (RFC 6901) and the
 rest is still read. Of a name that stands twice in an object the last value counts, as RFC 8259 lets readers do.
@@ -32,6 +32,8 @@ ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
 """An escape in a JSON string: a surrogate pair, (a lone surrogate), or any other."""
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""What a CSV's cell may say for a boolean."""
 Raw = msgspec.Raw
 WHOLE = msgspec.json.Decoder(dict[str, Any], float_hook=Number)
 """All of a body at once. Integers come as they are, other numbers as their source text."""
@@ -87,9 +89,38 @@ class _Object:
                 self.fail(f"/{_escaped(name)}", "unknown_field", detail)
 
 
-def read_upsert(body: bytes, context: Context) -> Record:
-    """The record of POST /contacts. Raises MalformedJSON, ValidationFailed, Forbidden."""
-    return _record(_object(_text(body)), context, Mode.MERGE, None)
+def read_upsert(body: bytes, context: Context, mode: Mode = Mode.MERGE) -> Record:
+    """The record of POST /contacts, or of a line of NDJSON. Raises MalformedJSON, ValidationFailed, Forbidden."""
+    return _record(_object(_text(body)), context, mode, None)
+
+
+def read_cells(cells: Mapping[str, str], context: Context, mode: Mode) -> Record:
+    """The record of a CSV's row: contact field, or external_id, → text. Empty cells say nothing.
+
+    Raises ValidationFailed.
+    """
+    source = _Object({})
+    own = source.attempt("external_id", lambda: normalise.external_id(cells["external_id"]))
+    values = {}
+    for name, text in cells.items():
+        if name != "external_id" and text.strip():
+            field = context.fields[name]
+            value = _cell(field, text.strip())
+            values[name] = source.attempt(name, lambda: normalise.stored(field, value))  # noqa: B023 - called at once
+    if source.errors:
+        raise ValidationFailed(source.errors)
+    return Record(own, values, mode, None, context.no_phones(values))
+
+
+def _cell(field: Field, text: str) -> Any:
+    """A cell's text as JSON would have it."""
+    if field.type == "integer":
+        return Number(text)
+    if field.type == "boolean":
+        return TRUTHS.get(text.casefold(), text)
+    if field.type == "multiple_choice":
+        return [choice.strip() for choice in text.split(";")]
+    return text
 
 
 def read_named(body: bytes, context: Context, mode: Mode, external_id: str) -> Record:

@@ -6,10 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
-from contacts.models import ContactField, ExternalId, IdField
+from contacts.models import ContactField, ExternalId, IdField, Import, Job, RejectedRow
 from contacts.normalise import Field
 from contacts.sql import instant, json, parameter, select
+
+COUNTS = ("rows", "created", "linked", "updated", "unchanged", "rejected")
+"""What an import counts."""
 
 
 def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID | None:
@@ -93,6 +97,40 @@ def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
             for pk, name, label, system in id_fields
         ],
     }
+
+
+def import_json(source: Import) -> dict[str, Any]:
+    """An import as the API shows it, with its job."""
+    job = source.job
+    done = job.progress.get("consumed", 0)
+    ends_at = None
+    if job.state == Job.State.RUNNING and job.started_at is not None and done:
+        ends_at = job.started_at + (timezone.now() - job.started_at) * (source.size / done)
+    return {
+        "id": str(source.pk),
+        "state": job.state,
+        "format": source.format,
+        "mode": source.mode,
+        "size": source.size,
+        "progress": 1.0 if job.state == Job.State.COMPLETED else round(done / source.size, 4),
+        "counts": {name: job.progress.get(name, 0) for name in COUNTS},
+        "columns_left_out": job.progress.get("left_out", []),
+        "failure": {"code": job.failure_code, "detail": job.failure_detail} if job.failure_code else None,
+        "created_at": utc(job.created_at),
+        "started_at": utc(job.started_at) if job.started_at else None,
+        "estimated_end_at": utc(ends_at) if ends_at else None,
+        "ended_at": utc(job.ended_at) if job.ended_at else None,
+    }
+
+
+def rejected_rows(*, source: Import, after: int, size: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Why rows of an import were left out, and where the next page begins (None: there is none)."""
+    rejected = RejectedRow.objects.for_account(source.account_id).filter(source=source, pk__gt=after)
+    found = list(rejected.values_list("pk", "row", "code", "field", "reason")[: size + 1])
+    listed = [
+        {"row": row, "code": code, "field": field or None, "reason": reason} for _, row, code, field, reason in found
+    ]
+    return listed[:size], found[size - 1][0] if len(found) > size else None
 
 
 def utc(value: Any) -> str:

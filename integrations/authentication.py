@@ -70,7 +70,7 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, Caller]:
         """Raises Unauthorized, Forbidden, or Unavailable when the secret's pepper is not configured."""
         key, secret = _read(request.headers.get("Authorization", ""))
-        known = _look_up(key)
+        known = _look_up(key=key)
         if not _is_right(secret, known) or known is None:
             raise _refusal()
         _check(known)
@@ -105,13 +105,26 @@ def _read(header: str) -> tuple[str, str]:
     return key, secret
 
 
-def _look_up(key: str) -> _Known | None:
+def check_again(*, account_id: int, authentication_id: UUID) -> None:
+    """Whether an authentication that was let in may still write: work in the background asks before each step.
+
+    Raises Unauthorized and Forbidden as a call would.
+    """
+    known = _look_up(account_id=account_id, pk=authentication_id)
+    if known is None:
+        raise _refusal()
+    _check(known)
+    if known.caller.read_only:
+        raise Forbidden("This authentication may only read.", code="read_only")
+
+
+def _look_up(**by: Any) -> _Known | None:
     """The one query. It finds the account by the key, so it can't go through the door of an account."""
     now = timezone.now()
     licenses = License.all_accounts.filter(
         active_at(now), account_id=OuterRef("account_id"), integration_id=OuterRef("integration_id")
     )
-    rows = Authentication.all_accounts.filter(key=key).order_by().annotate(has_license=Exists(licenses))
+    rows = Authentication.all_accounts.filter(**by).order_by().annotate(has_license=Exists(licenses))
     for pk, digest, pepper, revoked_at, suspended_at, has_license, last_used_at, *rest in rows.values_list(*COLUMNS):
         return _Known(bytes(digest), pepper, revoked_at, suspended_at, has_license, last_used_at, Caller(pk, *rest))
     return None

@@ -1,11 +1,12 @@
 """One row of everything for an account, made through the services, so that there is something not to be seen."""
 
 from dataclasses import dataclass
+from io import BytesIO
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
-from contacts.models import Contact, ContactBook, IdField, ReviewItem
-from contacts.services import sync
+from contacts.models import Contact, ContactBook, IdField, Import, ReviewItem
+from contacts.services import files, imports, sync
 from contacts.services.sync import Origin, Record
 from integrations.models import License, Request
 from integrations.services import requests
@@ -26,6 +27,7 @@ class Rows:
     id_field: IdField
     contact: Contact
     review_item: ReviewItem
+    import_: Import
     event: AuditEvent
 
 
@@ -46,6 +48,7 @@ def furnish(account: Account) -> Rows:
     review_item = ReviewItem.objects.for_account(account).create(
         kind=ReviewItem.Kind.POSSIBLE_DUPLICATE, contact=older, other=newer, rule_set_id=book.rule_set_id, rule=1
     )
+    file = files.receive(account_id=account.pk, read=BytesIO(b"external_id\n1\n").read, limit=100, seen=len)
     return Rows(
         account=account,
         license=license_,
@@ -55,5 +58,13 @@ def furnish(account: Account) -> Rows:
         id_field=field,
         contact=older,
         review_item=review_item,
+        import_=imports.begin(
+            account=account,
+            id_field_id=field.pk,
+            authentication_id=issued.authentication.pk,
+            file=file,
+            read_as=imports.Settings("csv"),
+            by=SYSTEM,
+        ),
         event=AuditEvent.objects.filter(account_id=account.pk).latest("pk"),
     )

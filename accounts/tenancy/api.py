@@ -43,10 +43,9 @@ class AccountAPIView(APIView):
     def check_call(self, request: Request) -> None:
         """Raises ValidationFailed naming every parameter and condition that the call does not know."""
         headers = CONDITIONS if request.method in SAFE_METHODS else CONDITIONS + WRITE_CONDITIONS
-        method = str(request.method)
+        method = _as_get(request)
         flags = self.flags.get(method, frozenset())
-        known = flags | self.parameters.get(method, frozenset())
-        unknown = sorted({name for name, _ in sent_parameters(request)} - known)
+        unknown = sorted({name for name, _ in sent_parameters(request)} - flags - self.known_parameters(request))
         errors = [
             FieldError(name[:50], "unknown_parameter", f"This call has no parameter “{name[:50]}”; leave it out.")
             for name in unknown
@@ -63,6 +62,10 @@ class AccountAPIView(APIView):
         ]
         if errors:
             raise ValidationFailed(errors)
+
+    def known_parameters(self, request: Request) -> frozenset[str]:
+        """The query parameters that this call knows, beside its flags."""
+        return self.parameters.get(_as_get(request), frozenset())
 
     def flag(self, name: str) -> bool:
         """Whether the call was sent with `?name=true`."""
@@ -81,6 +84,11 @@ class AccountAPIView(APIView):
         """The primary key of the caller's account."""
         account_id: int = self.caller.account_id
         return account_id
+
+
+def _as_get(request: Request) -> str:
+    """The method; HEAD is a GET whose body stays away."""
+    return "GET" if request.method == "HEAD" else str(request.method)
 
 
 def sent_parameters(request: Request) -> Sequence[tuple[str, str]]:

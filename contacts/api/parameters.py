@@ -65,6 +65,19 @@ def truth(text: str) -> bool:
     raise Invalid("invalid_choice", "Write true or false.")
 
 
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Reads one of these texts; that raises Invalid `invalid_choice`."""
+
+    def read(text: str) -> str:
+        if text in choices:
+            return text
+        raise Invalid(
+            "invalid_choice", f"Write one of {' '.join(repr(choice) for choice in choices)}, or leave it out."
+        )
+
+    return read
+
+
 def email(text: str) -> str:
     """Raises Invalid `invalid_email` and the like."""
     return str(_stored("email", text))

@@ -15,18 +15,24 @@ from drf_spectacular.utils import (
 from contacts.api.conditions import IDEMPOTENCY_KEY, IF_MATCH
 from contacts.api.parameters import MAX_PAGE, USUAL_PAGE
 from contacts.api.shapes import Schema, ref
+from contacts.rows import DELIMITERS, ENCODINGS
 
 Described = Callable[[Any], Any]
-OUTCOMES = {200: "Done", 201: "Created", 207: "Some records were refused: see each result"}
+OUTCOMES = {
+    200: "Done",
+    201: "Created",
+    202: "Taken; it is read in the background",
+    207: "Some records were refused: see each result",
+}
 
 PROBLEMS = {
-    400: ("malformed_json", "bad_request"),
+    400: ("malformed_json", "bad_request", "incomplete_body"),
     401: ("invalid_credentials", "authentication_revoked"),
     403: ("account_suspended", "license_inactive", "read_only", "id_field_not_yours"),
-    404: ("contact_not_found", "not_found"),
+    404: ("contact_not_found", "import_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
-    409: ("ambiguous_match", "id_conflict", "linked_elsewhere", "idempotency_in_progress"),
+    409: ("ambiguous_match", "id_conflict", "linked_elsewhere", "idempotency_in_progress", "job_state"),
     410: ("contact_erased",),
     412: ("version_mismatch",),
     413: ("too_large",),
@@ -181,6 +187,53 @@ contacts = reading(
     "The contacts of the account, those that changed last at the end", {200: "Contacts"}, LIST, "contacts_list"
 )
 changes = reading("What became of contacts, in order: the change feed", {200: "Changes"}, FEED)
+
+
+IMPORT_ID = OpenApiParameter("import_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH)
+HOW = [
+    _parameter(
+        "mode",
+        {"type": "string", "enum": ["merge", "replace"], "default": "merge"},
+        "replace: what your ids wrote before and a row leaves out now is emptied.",
+    ),
+    _parameter(
+        "column.external_id",
+        {"type": "string"},
+        "The CSV's column with your ids, where it is not called external_id. So for every contact field: column.email.",
+    ),
+    _parameter("delimiter", {"type": "string", "enum": list(DELIMITERS)}, "Of a CSV; guessed from its header."),
+    _parameter("encoding", {"type": "string", "enum": list(ENCODINGS)}, "Of a CSV; guessed from its beginning."),
+    OpenApiParameter(
+        "Content-Encoding",
+        {"type": "string", "enum": ["identity", "gzip"]},
+        OpenApiParameter.HEADER,
+        description="gzip for a compressed file.",
+    ),
+    IDEMPOTENCY_KEY_HEADER,
+]
+LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[202], description="Where to ask on.")
+imports = extend_schema(
+    summary="Send a file of contacts: CSV with a header, or NDJSON with a record a line; it is read in the background",
+    request={
+        "text/csv": OpenApiRequest({"type": "string"}),
+        "application/x-ndjson": OpenApiRequest({"type": "string"}),
+    },
+    responses=_answers({202: "Import"}, {410, 412}),
+    parameters=[*HOW, LOCATION],
+)
+one_import = reading("What has become of an import so far", {200: "Import"}, [IMPORT_ID])
+import_errors = reading("The rows of an import that were left out", {200: "ImportErrors"}, [IMPORT_ID, *FEED[:2]])
+
+
+def _decision(summary: str) -> Described:
+    return extend_schema(
+        summary=summary, request=None, responses=_answers({200: "Import"}, {410, 412}), parameters=[IMPORT_ID]
+    )
+
+
+pause_import = _decision("Stop an import after its current step")
+resume_import = _decision("Go on with a paused import")
+cancel_import = _decision("End an import after its current step; what was written stays")
 
 
 def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:

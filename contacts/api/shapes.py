@@ -5,7 +5,8 @@ Requests and answers are read and written with msgspec and plain dicts; these de
 
 from typing import Any
 
-from contacts.models import Change, FieldType
+from contacts.models import Change, FieldType, Import, Job
+from contacts.queries import COUNTS
 
 Schema = dict[str, Any]
 NEXT_CURSOR = "Give it as cursor to get what follows."
@@ -252,6 +253,65 @@ CHANGES: Schema = {
     },
 }
 
+COUNT: Schema = {"type": "integer"}
+INSTANT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
+IMPORT: Schema = {
+    "type": "object",
+    "required": [
+        *("id", "state", "format", "mode", "size", "progress", "counts", "columns_left_out", "failure"),
+        *("created_at", "started_at", "estimated_end_at", "ended_at"),
+    ],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "state": {"type": "string", "enum": Job.State.values},
+        "format": {"type": "string", "enum": Import.Format.values},
+        "mode": {"type": "string", "enum": ["merge", "replace"]},
+        "size": {"type": "integer", "description": "Bytes, as sent."},
+        "progress": {"type": "number", "minimum": 0, "maximum": 1},
+        "counts": {"type": "object", "required": list(COUNTS), "properties": dict.fromkeys(COUNTS, COUNT)},
+        "columns_left_out": {
+            "type": "array",
+            "description": "Columns of a CSV that are no contact field.",
+            "items": {"type": "string"},
+        },
+        "failure": {
+            "description": "Why it failed: the rows before are written.",
+            "oneOf": [
+                {
+                    "type": "object",
+                    "required": ["code", "detail"],
+                    "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
+                },
+                {"type": "null"},
+            ],
+        },
+        "created_at": {"type": "string", "format": "date-time"},
+        "started_at": INSTANT_OR_NULL,
+        "estimated_end_at": INSTANT_OR_NULL,
+        "ended_at": INSTANT_OR_NULL,
+    },
+}
+IMPORT_ERRORS: Schema = {
+    "type": "object",
+    "required": ["errors", "next_cursor"],
+    "properties": {
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["row", "code", "field", "reason"],
+                "properties": {
+                    "row": {"type": "integer", "description": "As a spreadsheet counts: a CSV's header is row 1."},
+                    "code": {"type": "string"},
+                    "field": {"type": ["string", "null"]},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+        "next_cursor": {"type": ["integer", "null"], "description": f"{NEXT_CURSOR} null: this was the last page."},
+    },
+}
+
 COMPONENTS: dict[str, Schema] = {
     "Batch": BATCH,
     "BatchResult": BATCH_RESULT,
@@ -259,6 +319,8 @@ COMPONENTS: dict[str, Schema] = {
     "Contact": CONTACT,
     "Contacts": CONTACTS,
     "Fields": FIELDS,
+    "Import": IMPORT,
+    "ImportErrors": IMPORT_ERRORS,
     "NamedChange": NAMED_CHANGE,
     "NamedRecord": NAMED_RECORD,
     "Problem": PROBLEM,

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from contacts.api import views
+from contacts.api import imports, views
 
 
 class ExternalIdConverter(StringConverter):
@@ -17,6 +17,12 @@ register_converter(ExternalIdConverter, "external_id")
 urlpatterns = [
     path("fields", views.FieldsView.as_view(), name="api-fields"),
     path("changes", views.ChangesView.as_view(), name="api-changes"),
+    path("imports", imports.ImportsView.as_view(), name="api-imports"),
+    path("imports/<uuid:import_id>", imports.ImportView.as_view(), name="api-import"),
+    path("imports/<uuid:import_id>/errors", imports.ImportErrorsView.as_view(), name="api-import-errors"),
+    path("imports/<uuid:import_id>/pause", imports.PauseImportView.as_view(), name="api-import-pause"),
+    path("imports/<uuid:import_id>/resume", imports.ResumeImportView.as_view(), name="api-import-resume"),
+    path("imports/<uuid:import_id>/cancel", imports.CancelImportView.as_view(), name="api-import-cancel"),
     path("contacts", views.ContactsView.as_view(), name="api-contacts"),
     path("contacts/<external_id:external_id>", views.ContactView.as_view(), name="api-contact"),
     path("contact", views.ContactByParameterView.as_view(), name="api-contact-by-parameter"),

@@ -65,8 +65,9 @@ class ContactAPIView(AccountAPIView):
             if self.flag("dry_run"):
                 transaction.set_rollback(True)
 
-    def once(self, work: Callable[[], Response]) -> Response:
-        """The answer to a call; with an Idempotency-Key it is made once. A dry run doesn't use the key up."""
+    def once(self, work: Callable[[], Response], body: bytes | None = None) -> Response:
+        """The answer to a call; with an Idempotency-Key it is made once. A dry run doesn't use the key up. `body`: what
+        stands for a body that is not in memory."""
         key = conditions.idempotency_key(self.request.headers.get(IDEMPOTENCY_KEY))
         if key is None or self.flag("dry_run"):
             return work()
@@ -75,7 +76,7 @@ class ContactAPIView(AccountAPIView):
             account_id=self.account_id,
             authentication_id=self.caller.authentication_id,
             key=key,
-            call=conditions.digest(str(request.method), request.get_full_path(), self.body()),
+            call=conditions.digest(str(request.method), request.get_full_path(), self.body() if body is None else body),
             work=lambda: _answer(work()),
         )
         return Response(json.loads(answer.body), status=answer.status, headers=answer.headers)
@@ -292,7 +293,7 @@ def _answer(response: Response) -> idempotency.Answer:
     contact = response.data.get("contact")
     return idempotency.Answer(
         status=response.status_code,
-        headers={"ETag": response["ETag"]} if "ETag" in response else {},
+        headers={name: response[name] for name in ("ETag", "Location") if name in response},
         body=json.dumps(response.data),
         contact_id=UUID(contact["id"]) if contact else None,
     )

@@ -2,6 +2,7 @@ from contacts.models.change import Change
 from contacts.models.contact import Contact, ContactBook, ErasedId, ExternalId, FormerId, MatchKey, Write
 from contacts.models.field import ContactField, FieldType
 from contacts.models.idempotency import IdempotencyKey
+from contacts.models.job import FilePart, Import, Job, RejectedRow, StoredFile
 from contacts.models.merge import Merge
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
@@ -15,15 +16,20 @@ __all__ = [
     "ErasedId",
     "ExternalId",
     "FieldType",
+    "FilePart",
     "FormerId",
     "IdField",
     "IdempotencyKey",
+    "Import",
+    "Job",
     "MatchKey",
     "Merge",
     "Policy",
+    "RejectedRow",
     "ReviewItem",
     "RuleSet",
     "Signature",
     "SourceSystem",
+    "StoredFile",
     "Write",
 ]

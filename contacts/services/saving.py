@@ -162,8 +162,9 @@ def delete_contacts(book: Book, contact_ids: Sequence[UUID]) -> None:
 
 
 def _save_changes(book: Book, touched: Sequence[State], write: Write, gone: Mapping[UUID, str]) -> None:
-    """A change per contact that a reader sees changed, numbered on without gaps: the account's lock is held."""
-    seen = [state for state in touched if state.changed]
+    """A change per contact that a reader sees changed, older contacts first, numbered on without gaps: the account's
+    lock is held."""
+    seen = sorted((state for state in touched if state.changed), key=lambda state: state.id.int)
     changes = [
         {
             "number": number,

@@ -114,6 +114,7 @@ VALUES = '{"values": {"firstName": "Jan"}}'
 BODIES: Mapping[str, str] = {
     "api-contacts": '{"external_id": "1", "values": {"firstName": "Jan"}}',
     "api-batch": '{"mode": "merge", "records": [{"external_id": "1", "values": {"firstName": "Jan"}}]}',
+    "api-imports": "external_id\n1\n",
     "api-contact": VALUES,
     "api-contact-by-parameter": VALUES,
 }
@@ -121,6 +122,12 @@ CALLS: Mapping[tuple[str, str], Keys] = {
     ("api-me", "GET"): Keys(401, 200, 200, 200),
     ("api-fields", "GET"): Keys(401, 200, 200, 200),
     ("api-changes", "GET"): Keys(401, 200, 200, 200),
+    ("api-imports", "POST"): Keys(401, 202, 403, 202),
+    ("api-import", "GET"): Keys(401, 404, 404, 200),
+    ("api-import-errors", "GET"): Keys(401, 404, 404, 200),
+    ("api-import-pause", "POST"): Keys(401, 404, 403, 200),
+    ("api-import-resume", "POST"): Keys(401, 404, 403, 409),  # it is not paused
+    ("api-import-cancel", "POST"): Keys(401, 404, 403, 200),
     ("api-contacts", "GET"): Keys(401, 200, 200, 200),
     ("api-contacts", "POST"): Keys(401, 200, 403, 200),
     ("api-batch", "POST"): Keys(401, 200, 403, 200),
@@ -179,6 +186,7 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
         "account_number": rows.account.number,
         "code": Integration.REST_API,
         "external_id": str(rows.account.number),
+        "import_id": rows.import_.pk,
         "pk": rows.license.pk if "deactivate" in route.pattern else rows.issued.authentication.pk,
     }
     named = {name: value for name, value in values.items() if f":{name}>" in route.pattern}
@@ -225,9 +233,8 @@ def mismatches(cells: NamedTuple, answers: Mapping[str, int], what: str) -> list
 def status(client: Client, method: str, path: str, body: str = "", authorization: str = "") -> int:
     """The status of a request, after which everything is as before."""
     before = transaction.savepoint()
-    response = client.generic(
-        method, path, body, content_type="application/json", headers={"authorization": authorization}
-    )
+    content_type = "text/csv" if path.endswith("/imports") else "application/json"
+    response = client.generic(method, path, body, content_type=content_type, headers={"authorization": authorization})
     transaction.savepoint_rollback(before)
     return response.status_code
 

@@ -270,12 +270,12 @@ def test_head_is_get_without_the_body(system: System, path: str) -> None:
 def test_options_is_no_call_but_says_what_is_allowed(system: System) -> None:
     answer = system.call("OPTIONS", "/contacts")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer["Allow"] == "POST, OPTIONS"
+    assert answer["Allow"] == "GET, POST, HEAD, OPTIONS"
     assert system.client.options("/api/v1/contacts").status_code == 401
 
 
 def test_nothing_secret_stands_in_what_a_debugger_would_print(system: System) -> None:
-    known = authentication._look_up(system.issued.authentication.key)
+    known = authentication._look_up(key=system.issued.authentication.key)
     assert known is not None
     stored = bytes(Authentication.all_accounts.get(pk=known.caller.authentication_id).secret_digest)
     assert known.digest == stored

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 from itertools import groupby
 from typing import Any
@@ -18,7 +19,8 @@ THREADS = 4
 
 
 class Command(BaseCommand):
-    """Prepares the database, writes the example data once, prints the sign-ins, and becomes the server."""
+    """Prepares the database, writes the example data once, prints the sign-ins, and becomes the server, with a worker
+    beside it."""
 
     help = "Runs Concord on this machine with example data. Running it again keeps what you did."
 
@@ -64,7 +66,9 @@ def _require_free(host: str, port: int) -> None:
 
 
 def _serve(host: str, port: int) -> None:
-    """Becomes the server, so that it gets the signals of this process and gives its exit code."""
+    """Starts a worker, and becomes the server, so that it gets the signals of this process and gives its exit code."""
+    worker = [sys.executable, "manage.py", "worker", "--with-parent"]
+    subprocess.Popen(worker, cwd=settings.BASE_DIR)  # noqa: S603 - our own command
     server = [sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
     server += ["--host", host, "--port", str(port), "--blocking-threads", str(THREADS)]
     server += ["--working-dir", str(settings.BASE_DIR), "config.wsgi:application"]

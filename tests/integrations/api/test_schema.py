@@ -42,6 +42,10 @@ CALLS = [
         for method in ("GET", "PUT", "PATCH", "DELETE")
     ),
     ("/api/v1/batch", "POST"),
+    ("/api/v1/imports", "POST"),
+    ("/api/v1/imports/{import_id}", "GET"),
+    ("/api/v1/imports/{import_id}/errors", "GET"),
+    *((f"/api/v1/imports/{{import_id}}/{what}", "POST") for what in ("pause", "resume", "cancel")),
 ]
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance, content_type_conformance]
 
@@ -64,7 +68,7 @@ def test_every_call_is_described(document: Any) -> None:
     ours = set()
     for route in routes():
         if route.face == "api" and route.name not in NO_CALLS:
-            path = "/" + route.pattern.replace("<external_id:", "{").replace(">", "}")
+            path = "/" + route.pattern.replace("<external_id:", "{").replace("<uuid:", "{").replace(">", "}")
             methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
             ours |= {(path, method) for method in methods if hasattr(route.view_class, method.lower())}
     assert described == ours == set(CALLS)
