@@ -7,8 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,36 +93,54 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-@pytest.fixture(scope="session")
-def live_api(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApi]:
-    """Granian, serving the test database until the tests are over. Ask for `transactional_db` too."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "log"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws"]
-    environment = os.environ | {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)}
+def environment() -> dict[str, str]:
+    """What another process needs to work on the test database."""
+    return os.environ | {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)}
+
+
+@contextmanager
+def running(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours and those that it starts, in a group of their own, until the end."""
     with (
         log.open("w") as output,
         subprocess.Popen(
-            [*command, "--blocking-threads", "4", "config.wsgi:application"],
+            [sys.executable, *arguments],
             cwd=ROOT,
-            env=environment,
+            env=environment(),
             stdout=output,
             stderr=output,
+            start_new_session=True,
         ) as process,
     ):
         try:
-            deadline = time.monotonic() + 30
-            while not listens(port):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
-            yield LiveApi(port)
+            yield process
         finally:
             process.terminate()
             try:
                 process.wait(timeout=10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
+    """Granian, serving the test database."""
+    port = free_port()
+    command = ["-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--blocking-threads", "4"]
+    with running([*command, "config.wsgi:application"], log) as process:
+        deadline = time.monotonic() + 30
+        while not listens(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield LiveApi(port), process
+
+
+@pytest.fixture(scope="session")
+def live_api(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApi]:
+    """A server until the tests are over. Ask for `transactional_db` too."""
+    with serving(tmp_path_factory.mktemp("server") / "log") as (api, _):
+        yield api
 
 
 @pytest.fixture(scope="session")

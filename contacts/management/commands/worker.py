@@ -54,9 +54,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval", type=float, default=0.5, help="seconds between two looks at an empty queue")
         parser.add_argument("--batch", action="store_true", help="do what waits, and end")
-        parser.add_argument(
-            "--with-parent", action="store_true", help="end when what started this ends"
-        )
+        parser.add_argument("--with-parent", action="store_true", help="end when what started this ends")
 
     def handle(self, *args: Any, interval: float, batch: bool, with_parent: bool, **options: Any) -> None:
         worker = Worker(
