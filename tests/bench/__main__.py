@@ -16,6 +16,7 @@ BENCHMARKS = {
     "P4": ("growth", {SQLITE, POSTGRESQL}),
     "P5": ("batch", {SQLITE, POSTGRESQL}),
     "P6": ("single", {SQLITE, POSTGRESQL}),
+    "P9": ("imports", {SQLITE, POSTGRESQL}),
 }
 """Number → its module, and the databases on which it runs."""
 
@@ -42,9 +43,13 @@ def main(given: Sequence[str] | None = None) -> int:
 
 def parse(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--only", default=",".join(BENCHMARKS), help="some of P2,P3,P4,P5,P6, with commas between them")
+    parser.add_argument(
+        "--only", default=",".join(BENCHMARKS), help=f"some of {','.join(BENCHMARKS)}; P10 comes with P9"
+    )
     parser.add_argument("--records", type=int, default=100_000, help="of P2 and P3; a fifth of them for P5")
-    parser.add_argument("--contacts", type=int, default=1_000_000, help="in the large account of P4")
+    parser.add_argument(
+        "--contacts", type=int, default=1_000_000, help="in the large account of P4, in the large file of P9"
+    )
     parser.add_argument("--json", type=Path, help="where to write the findings; bench.json in LOCAL_DIR unless given")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="run the state machine of the engine instead")
     parser.add_argument(
@@ -68,6 +73,7 @@ def commands(arguments: argparse.Namespace, path: Path) -> Commands:
         "growth": ["--contacts", str(arguments.contacts)],
         "batch": ["--records", str(arguments.records // 5)],
         "single": [],
+        "imports": ["--rows", str(arguments.contacts)],
     }
     return {
         vendor: [
