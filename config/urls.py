@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from accounts import views
 from accounts.admin_site import site as admin_site
 from config import health
+from contacts.views import ExportFileView
 from integrations.api.views import NothingHereView
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -12,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.ready, name="readyz"),
     path("", include("accounts.urls")),
     path("settings/<int:account_number>/integrations/", include("integrations.urls")),
+    path("exports/<str:token>", ExportFileView.as_view(), name="export-file"),
     path("auth/email/", views.not_offered),
     path("auth/", include("allauth.urls")),
     path("admin/", admin_site.urls),

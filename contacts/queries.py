@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from contacts.models import ContactField, ExternalId, IdField, Import, Job, RejectedRow
+from contacts.models import ContactField, Export, ExternalId, IdField, Import, Job, RejectedRow
 from contacts.normalise import Field
 from contacts.sql import instant, json, parameter, select
 
@@ -119,6 +119,23 @@ def import_json(source: Import) -> dict[str, Any]:
         "created_at": utc(job.created_at),
         "started_at": utc(job.started_at) if job.started_at else None,
         "estimated_end_at": utc(ends_at) if ends_at else None,
+        "ended_at": utc(job.ended_at) if job.ended_at else None,
+    }
+
+
+def export_json(export: Export, link: str | None, until: str | None) -> dict[str, Any]:
+    """An export as the API shows it, with its job and a link to its file."""
+    job = export.job
+    return {
+        "id": str(export.pk),
+        "state": job.state,
+        "format": export.format,
+        "contacts": job.progress.get("contacts", 0),
+        "size": job.progress.get("size", 0),
+        "link": link,
+        "link_expires_at": until,
+        "failure": {"code": job.failure_code, "detail": job.failure_detail} if job.failure_code else None,
+        "created_at": utc(job.created_at),
         "ended_at": utc(job.ended_at) if job.ended_at else None,
     }
 

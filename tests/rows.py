@@ -5,8 +5,8 @@ from io import BytesIO
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
-from contacts.models import Contact, ContactBook, IdField, Import, ReviewItem
-from contacts.services import files, imports, sync
+from contacts.models import Contact, ContactBook, Export, IdField, Import, ReviewItem
+from contacts.services import exports, files, imports, sync
 from contacts.services.sync import Origin, Record
 from integrations.models import License, Request
 from integrations.services import requests
@@ -28,6 +28,7 @@ class Rows:
     contact: Contact
     review_item: ReviewItem
     import_: Import
+    export: Export
     event: AuditEvent
 
 
@@ -58,6 +59,7 @@ def furnish(account: Account) -> Rows:
         id_field=field,
         contact=older,
         review_item=review_item,
+        export=exports.begin(account=account, format_="csv", by=SYSTEM),
         import_=imports.begin(
             account=account,
             id_field_id=field.pk,

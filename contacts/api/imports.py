@@ -9,9 +9,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.actor import Actor
 from accounts.errors import DomainError, FieldError, NotFound, TooLarge, ValidationFailed
-from accounts.middleware import client_address
 from accounts.models import Account
 from accounts.tenancy.api import sent_parameters
 from contacts import queries
@@ -40,11 +38,6 @@ class Incomplete(DomainError):
 
 class ImportAPIView(ContactAPIView):
     """What the calls on imports have in common."""
-
-    @property
-    def by(self) -> Actor:
-        address = client_address(self.request._request)
-        return Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
 
     def found(self, import_id: UUID) -> Import:
         """An import into the caller's own id field. Raises NotFound."""

@@ -15,6 +15,7 @@ from drf_spectacular.utils import (
 from contacts.api.conditions import IDEMPOTENCY_KEY, IF_MATCH
 from contacts.api.parameters import MAX_PAGE, USUAL_PAGE
 from contacts.api.shapes import Schema, ref
+from contacts.models import Export
 from contacts.rows import DELIMITERS, ENCODINGS
 
 Described = Callable[[Any], Any]
@@ -29,7 +30,7 @@ PROBLEMS = {
     400: ("malformed_json", "bad_request", "incomplete_body"),
     401: ("invalid_credentials", "authentication_revoked"),
     403: ("account_suspended", "license_inactive", "read_only", "id_field_not_yours"),
-    404: ("contact_not_found", "import_not_found", "not_found"),
+    404: ("contact_not_found", "import_not_found", "export_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),
     409: ("ambiguous_match", "id_conflict", "linked_elsewhere", "idempotency_in_progress", "job_state"),
@@ -234,6 +235,23 @@ def _decision(summary: str) -> Described:
 pause_import = _decision("Stop an import after its current step")
 resume_import = _decision("Go on with a paused import")
 cancel_import = _decision("End an import after its current step; what was written stays")
+
+
+exports = extend_schema(
+    summary="Export all contacts of the account as a file; it is made in the background",
+    request=None,
+    responses=_answers({202: "Export"}, {410, 412, 413, 415}),
+    parameters=[
+        _parameter("format", {"type": "string", "enum": Export.Format.values, "default": "csv"}, "Of the file."),
+        IDEMPOTENCY_KEY_HEADER,
+        LOCATION,
+    ],
+)
+one_export = reading(
+    "What has become of an export, and a link to its file",
+    {200: "Export"},
+    [OpenApiParameter("export_id", {"type": "string", "format": "uuid"}, OpenApiParameter.PATH)],
+)
 
 
 def on_one(parameter: OpenApiParameter) -> Callable[[Any], Any]:

@@ -5,7 +5,7 @@ Requests and answers are read and written with msgspec and plain dicts; these de
 
 from typing import Any
 
-from contacts.models import Change, FieldType, Import, Job
+from contacts.models import Change, Export, FieldType, Import, Job
 from contacts.queries import COUNTS
 
 Schema = dict[str, Any]
@@ -255,6 +255,17 @@ CHANGES: Schema = {
 
 COUNT: Schema = {"type": "integer"}
 INSTANT_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
+FAILURE: Schema = {
+    "description": "Why it failed. What was done before stays.",
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["code", "detail"],
+            "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
+        },
+        {"type": "null"},
+    ],
+}
 IMPORT: Schema = {
     "type": "object",
     "required": [
@@ -274,20 +285,32 @@ IMPORT: Schema = {
             "description": "Columns of a CSV that are no contact field.",
             "items": {"type": "string"},
         },
-        "failure": {
-            "description": "Why it failed: the rows before are written.",
-            "oneOf": [
-                {
-                    "type": "object",
-                    "required": ["code", "detail"],
-                    "properties": {"code": {"type": "string"}, "detail": {"type": "string"}},
-                },
-                {"type": "null"},
-            ],
-        },
+        "failure": FAILURE,
         "created_at": {"type": "string", "format": "date-time"},
         "started_at": INSTANT_OR_NULL,
         "estimated_end_at": INSTANT_OR_NULL,
+        "ended_at": INSTANT_OR_NULL,
+    },
+}
+EXPORT: Schema = {
+    "type": "object",
+    "required": [
+        *("id", "state", "format", "contacts", "size", "link", "link_expires_at", "failure", "created_at", "ended_at"),
+    ],
+    "properties": {
+        "id": {"type": "string", "format": "uuid"},
+        "state": {"type": "string", "enum": Job.State.values},
+        "format": {"type": "string", "enum": Export.Format.values},
+        "contacts": {"type": "integer", "description": "That are in the file so far."},
+        "size": {"type": "integer", "description": "Bytes so far."},
+        "link": {
+            "type": ["string", "null"],
+            "description": "Opens the file for whoever has it, without a key; null until it is made, and from 7 days "
+            "after that.",
+        },
+        "link_expires_at": INSTANT_OR_NULL,
+        "failure": FAILURE,
+        "created_at": {"type": "string", "format": "date-time"},
         "ended_at": INSTANT_OR_NULL,
     },
 }
@@ -318,6 +341,7 @@ COMPONENTS: dict[str, Schema] = {
     "Changes": CHANGES,
     "Contact": CONTACT,
     "Contacts": CONTACTS,
+    "Export": EXPORT,
     "Fields": FIELDS,
     "Import": IMPORT,
     "ImportErrors": IMPORT_ERRORS,

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from contacts.api import imports, views
+from contacts.api import exports, imports, views
 
 
 class ExternalIdConverter(StringConverter):
@@ -17,6 +17,8 @@ register_converter(ExternalIdConverter, "external_id")
 urlpatterns = [
     path("fields", views.FieldsView.as_view(), name="api-fields"),
     path("changes", views.ChangesView.as_view(), name="api-changes"),
+    path("exports", exports.ExportsView.as_view(), name="api-exports"),
+    path("exports/<uuid:export_id>", exports.ExportView.as_view(), name="api-export"),
     path("imports", imports.ImportsView.as_view(), name="api-imports"),
     path("imports/<uuid:import_id>", imports.ImportView.as_view(), name="api-import"),
     path("imports/<uuid:import_id>/errors", imports.ImportErrorsView.as_view(), name="api-import-errors"),

@@ -43,6 +43,12 @@ class ContactAPIView(AccountAPIView):
     def origin(self) -> Origin:
         return Origin(self.caller.authentication_id, getattr(self.request, "id", ""))
 
+    @property
+    def by(self) -> Actor:
+        """The authentication, for a service's `by=`."""
+        address = client_address(self.request._request)
+        return Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
+
     def body(self) -> bytes:
         """The raw body; empty when none was sent."""
         data: Any = self.request.data
@@ -201,14 +207,16 @@ class OneContactView(ContactAPIView, ABC):
 
     def delete(self, request: Request, **kwargs: str) -> Response:
         own = self.own_id()
-        address = client_address(request._request)
-        by = Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
         with self.taking_back():
-            mine = {"id_field_id": self.caller.id_field_id, "external_id": own, "versions": self.versions, "by": by}
+            mine = {
+                "id_field_id": self.caller.id_field_id,
+                "external_id": own,
+                "versions": self.versions,
+            }
             if self.flag("erase"):
-                erasure.erase_own(account=Account.objects.get(pk=self.account_id), **mine)
+                erasure.erase_own(account=Account.objects.get(pk=self.account_id), **mine, by=self.by)
             else:
-                sync.unlink(account_id=self.account_id, **mine)
+                sync.unlink(account_id=self.account_id, **mine, by=self.by)
         return Response(status=204)
 
 

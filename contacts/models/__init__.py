@@ -2,7 +2,7 @@ from contacts.models.change import Change
 from contacts.models.contact import Contact, ContactBook, ErasedId, ExternalId, FormerId, MatchKey, Write
 from contacts.models.field import ContactField, FieldType
 from contacts.models.idempotency import IdempotencyKey
-from contacts.models.job import FilePart, Import, Job, RejectedRow, StoredFile
+from contacts.models.job import Export, FilePart, Import, Job, RejectedRow, StoredFile
 from contacts.models.merge import Merge
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
@@ -14,6 +14,7 @@ __all__ = [
     "ContactBook",
     "ContactField",
     "ErasedId",
+    "Export",
     "ExternalId",
     "FieldType",
     "FilePart",

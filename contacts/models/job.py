@@ -137,3 +137,22 @@ class RejectedRow(AccountOwned):
 
     def __str__(self) -> str:
         return f"Row {self.row}: {self.code}"
+
+
+class Export(AccountOwned):
+    """All contacts of the account as a file."""
+
+    class Format(models.TextChoices):
+        CSV = "csv", "CSV"
+        NDJSON = "ndjson", "NDJSON"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    format = models.CharField(max_length=6, choices=Format)
+
+    class Meta(AccountOwned.Meta):
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,12 +1,19 @@
 """Files in the database, written and read a part at a time."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
 
 from accounts.errors import TooLarge
-from contacts.models import FilePart, StoredFile
+from contacts.models import Export, FilePart, Import, StoredFile
 
 PART = 2**20
 """Bytes."""
+KEPT = timedelta(days=7)
+"""How long a file is kept after its import or export has ended."""
 
 
 def receive(
@@ -60,3 +67,20 @@ def delete(*, file: StoredFile) -> None:
     """Deletes a file with its parts."""
     FilePart.objects.for_account(file.account_id).filter(file=file).delete()
     StoredFile.objects.for_account(file.account_id).filter(pk=file.pk).delete()
+
+
+def delete_old() -> None:
+    """Deletes the files of imports and exports that ended long enough ago, of all accounts, and those that were never
+    received whole."""
+    before = timezone.now() - KEPT
+    used: list[Any] = []
+    for model in (Import, Export):
+        kept = model.all_accounts.filter(file__isnull=False)
+        for row in kept.filter(job__ended_at__lt=before).select_related("file"):
+            with transaction.atomic():
+                model.objects.for_account(row.account_id).filter(pk=row.pk).update(file=None)
+                delete(file=row.file)
+        used.append(kept.values("file_id"))
+    left_over = StoredFile.all_accounts.filter(created_at__lt=before).exclude(pk__in=used[0]).exclude(pk__in=used[1])
+    for file in left_over:
+        delete(file=file)

@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_tasks import task
 
@@ -31,8 +29,6 @@ SKIPPED = 50_000
 """Rows that were written before, between two signs of life."""
 MAX_REJECTED = 100_000
 """Rejections that are listed; all are counted."""
-KEPT = timedelta(days=7)
-"""How long a file is kept after its import has ended."""
 START = {
     "row": 0,
     "consumed": 0,
@@ -95,18 +91,6 @@ def begin(
 def run(*, job_id: str, number: int) -> None:
     """An attempt at an import, by a worker."""
     jobs.attempt(job_id=UUID(job_id), number=number, work=_work)
-
-
-def delete_old_files() -> None:
-    """Deletes the files of imports that ended long enough ago, and those that were never received whole."""
-    before = timezone.now() - KEPT
-    for source in Import.all_accounts.filter(file__isnull=False, job__ended_at__lt=before).select_related("file"):
-        with transaction.atomic():
-            Import.objects.for_account(source.account_id).filter(pk=source.pk).update(file=None)
-            files.delete(file=source.file)
-    used = Import.all_accounts.filter(file__isnull=False).values("file_id")
-    for file in StoredFile.all_accounts.filter(created_at__lt=before).exclude(pk__in=used):
-        files.delete(file=file)
 
 
 def _work(job: Job) -> None:

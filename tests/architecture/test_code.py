@@ -17,7 +17,7 @@ ROUND_THE_DOOR = {
     "accounts/tenancy/admin.py": "narrows every list and choice of the admin to the person's accounts",
     "accounts/queries.py": "finds a person's memberships, before any account is known",
     "contacts/admin.py": "counts and searches across the accounts of one partner, narrowed to them",
-    "contacts/services/imports.py": "deletes what is old, whose it may be",
+    "contacts/services/files.py": "deletes what is old, whose it may be",
     "contacts/services/jobs.py": "takes up what any account's queue has",
     "contacts/services/idempotency.py": "deletes what is old, whose it may be",
     "contacts/sql.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
@@ -36,13 +36,16 @@ WITHOUT_ACTOR = {
     "accounts.services.mail.to_owners": "called by services, which know the actor",
     "accounts.services.mail.to_partner": "called by services, which know the actor",
     "contacts.services.files.append": "called by services, which know the actor",
+    "contacts.services.exports.cell": "only tells",
+    "contacts.services.exports.link": "only tells",
+    "contacts.services.exports.run": "goes on with what somebody began",
+    "contacts.services.files.delete_old": "tidies up, on nobody's behalf",
     "contacts.services.files.delete": "called by services, which know the actor",
     "contacts.services.files.parts": "only reads",
     "contacts.services.files.receive": "nobody's file until a service takes it",
     "contacts.services.idempotency.delete_old": "tidies up, on nobody's behalf",
     "contacts.services.idempotency.forget": "called by services, which know the actor",
     "contacts.services.idempotency.once": "the actor is a key",
-    "contacts.services.imports.delete_old_files": "tidies up, on nobody's behalf",
     "contacts.services.imports.run": "goes on with what somebody began",
     "contacts.services.jobs.attempt": "goes on with what somebody began",
     "contacts.services.jobs.beat": "goes on with what somebody began",
@@ -55,6 +58,7 @@ WITHOUT_ACTOR = {
     "integrations.services.licenses.quote": "only tells",
 }
 POSITIONAL = {
+    "contacts.services.exports.cell": "one value, one text",
     "accounts.services.billing.next_period_starts_on": "one day, one answer",
 }
 

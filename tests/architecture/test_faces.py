@@ -32,6 +32,7 @@ PACKAGES = {"auth": "allauth's pages of the signed-in person", "admin": "see the
 OTHER_PAGES = {
     "api-docs": "the same for everybody",
     "api-schema": "the same for everybody",
+    "export-file": "a link that expires is the permission, and names one account",
     "healthz": "says that the process answers",
     "home": "leads a person to their accounts",
     "readyz": "says that the database answers",

@@ -92,6 +92,7 @@ PAGES: Mapping[str, People] = {
     "auth/email/": People(404, 404, 404, 404, 404, 404, 404, 404),
     "api-docs": EVERYBODY,
     "api-schema": EVERYBODY,
+    "export-file": People(404, 404, 404, 404, 404, 404, 404, 404),  # without a token; with one see test_exports
     "home": People(302, 302, 302, 302, 302, 302, 302, 302),  # on to the own account, or to the admin
     "admin:index": STAFF,
     "admin:login": People(302, 403, 403, 403, 302, 302, 302, 302),
@@ -122,6 +123,8 @@ CALLS: Mapping[tuple[str, str], Keys] = {
     ("api-me", "GET"): Keys(401, 200, 200, 200),
     ("api-fields", "GET"): Keys(401, 200, 200, 200),
     ("api-changes", "GET"): Keys(401, 200, 200, 200),
+    ("api-exports", "POST"): Keys(401, 202, 403, 202),
+    ("api-export", "GET"): Keys(401, 404, 200, 200),
     ("api-imports", "POST"): Keys(401, 202, 403, 202),
     ("api-import", "GET"): Keys(401, 404, 404, 200),
     ("api-import-errors", "GET"): Keys(401, 404, 404, 200),
@@ -187,6 +190,8 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
         "code": Integration.REST_API,
         "external_id": str(rows.account.number),
         "import_id": rows.import_.pk,
+        "export_id": rows.export.pk,
+        "token": "no-token",
         "pk": rows.license.pk if "deactivate" in route.pattern else rows.issued.authentication.pk,
     }
     named = {name: value for name, value in values.items() if f":{name}>" in route.pattern}

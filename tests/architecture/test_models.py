@@ -18,6 +18,7 @@ NOT_OWNED = {
 
 # Unique keys and indexes of accounts' rows that begin with something else
 NOT_ACCOUNT_FIRST = {
+    "contacts.Export.job": "a one-to-one: the job is the account's",
     "contacts.Import.job": "a one-to-one: the job is the account's",
     "contacts_job_under_way": "rescued whosever they are",
     "contacts_idempotencykey_age": "old ones are deleted, whose they may be",

@@ -13,7 +13,7 @@ def test_the_docs_show_every_call_and_ask_no_other_host(live_api: LiveApi, page:
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{live_api.address}/api/v1/docs")
     expect(page.locator(".opblock-summary-path", has_text="/api/v1/batch")).to_be_visible()
-    assert page.locator(".opblock").count() == 12
+    assert page.locator(".opblock").count() == 22
     expect(page.get_by_role("heading", name="Concord API")).to_be_visible()
     page.locator(".opblock-summary-control").first.click()
     expect(page.locator(".responses-table").first).to_be_visible()

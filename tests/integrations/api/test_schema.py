@@ -42,6 +42,8 @@ CALLS = [
         for method in ("GET", "PUT", "PATCH", "DELETE")
     ),
     ("/api/v1/batch", "POST"),
+    ("/api/v1/exports", "POST"),
+    ("/api/v1/exports/{export_id}", "GET"),
     ("/api/v1/imports", "POST"),
     ("/api/v1/imports/{import_id}", "GET"),
     ("/api/v1/imports/{import_id}/errors", "GET"),

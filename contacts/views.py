@@ -1,0 +1,33 @@
+"""The pages about contacts."""
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.views import View
+
+from accounts.actor import Actor
+from accounts.errors import NotFound
+from accounts.middleware import client_address
+from contacts.models import Export
+from contacts.services import exports
+
+MEDIA_TYPES = {Export.Format.CSV: "text/csv; charset=utf-8", Export.Format.NDJSON: "application/x-ndjson"}
+
+
+class ExportFileView(View):
+    """The file of an export, for whoever has a link to it that has not expired: the link itself is the permission."""
+
+    def get(self, request: HttpRequest, token: str) -> StreamingHttpResponse:
+        by = Actor(label="link", address=client_address(request), request_id=getattr(request, "id", ""))
+        try:
+            export, content = exports.open_link(token=token, by=by)
+        except NotFound as error:
+            raise Http404(error.detail) from None
+        name = f"contacts-{export.account.number}-{export.pk}.{export.format}"
+        return StreamingHttpResponse(
+            content,
+            content_type=MEDIA_TYPES[Export.Format(export.format)],
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}"',
+                "Cache-Control": "no-store",
+                "Referrer-Policy": "no-referrer",
+            },
+        )
