@@ -30,6 +30,7 @@ from contacts.provenance import PERSON, Stamp, decode
 from contacts.services import erasure, merges, reviews, rules, splits, sync
 from contacts.services.rules import Draft
 from tests import factories
+from tests.follower import Follower
 
 SYSTEMS = ("externalCustomerId", "webshopCustomerId", "crmCustomerId")
 NOBODY = 99
@@ -213,35 +214,15 @@ class World:
         rows = ExternalId.objects.for_account(self.account).values_list("id_field_id", "value", "contact_id")
         return {(self.systems[id_field], value): self.names[contact] for id_field, value, contact in rows}
 
-    def known(self) -> dict[str, Any]:
-        """What a consumer of the change feed would have to know by now: contact → its survivor, or ids and values."""
-        ids: dict[UUID, dict[str, list[str]]] = {}
-        for row in ExternalId.objects.for_account(self.account).order_by("pk"):
-            ids.setdefault(row.contact_id, {}).setdefault(self.systems[row.id_field_id], []).append(row.value)
-        return {
-            str(each.pk): str(each.merged_into_id) if each.merged_into_id else (ids.get(each.pk, {}), each.values)
-            for each in Contact.objects.for_account(self.account)
-        }
-
-    def replay(self, known: Mapping[str, Any], after: int) -> dict[str, Any]:
-        """What one knows who knew that much at a change, and has read the feed from there to its end."""
-        now, more = dict(known), True
-        field = next(iter(self.id_fields.values()))
+    def follow(self, follower: Follower) -> None:
+        """Reads the feed from where the follower is to its end."""
+        field, more = next(iter(self.id_fields.values())), True
         while more:
             page = pages.change_page(
-                account_id=self.account.pk, id_field_id=field.pk, after=after, exclude_own=False, size=3
+                account_id=self.account.pk, id_field_id=field.pk, after=follower.cursor, exclude_own=False, size=3
             )
             assert page is not None
-            assert [each["number"] for each in page.changes] == list(range(after + 1, page.cursor + 1))
-            for change in page.changes:
-                contact = change["contact"]
-                if contact is None:
-                    _forget(now, change["contact_id"])
-                else:
-                    told = (contact["external_ids"], contact["values"])
-                    now[change["contact_id"]] = contact.get("merged_into", told)
-            after, more = page.cursor, page.has_more
-        return now
+            more = follower.read({"changes": page.changes, "next_cursor": page.cursor, "has_more": page.has_more})
 
     @property
     def last_change(self) -> int:
@@ -303,13 +284,6 @@ class World:
             )
             for name, entry in decode(contact.provenance, contact.values).items()
         }
-
-
-def _forget(known: dict[str, Any], contact: str) -> None:
-    """A contact is gone, and with it those that were merged into it."""
-    known.pop(contact, None)
-    for other in [each for each, told in known.items() if told == contact]:
-        _forget(known, other)
 
 
 def _brief(warning: Mapping[str, Any]) -> tuple[Any, ...]:

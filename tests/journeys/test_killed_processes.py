@@ -21,7 +21,8 @@ from accounts.models import Account
 from contacts.models import Change, Contact, ExternalId, Job
 from contacts.services import jobs
 from tests import factories
-from tests.journeys.conftest import LiveApi, running, serving
+from tests.journeys.conftest import LiveApi, serving
+from tests.journeys.load import begin_import, wait_for, working
 from tests.system import System
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -53,24 +54,10 @@ def send(servers: list[LiveApi], system: System, own: str, served: Counter[int])
     raise AssertionError("no server answered")
 
 
-def begin_import(server: LiveApi, system: System, name: str) -> None:
-    rows = "".join(f"{name}-{number},{name}-{number}@example.com\n" for number in range(ROWS))
-    headers = {"Authorization": system.authorization, "Content-Type": "text/csv"}
-    answer = server.send("POST", "/api/v1/imports", f"external_id,email\n{rows}", headers)
-    assert answer.status == 202
-
-
 def kill(process: Any) -> None:
     """With all that it has started."""
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
-
-
-def wait_for(what: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, list(Job.all_accounts.values_list("state", "attempts", "progress"))
-        time.sleep(0.05)
 
 
 @dataclass
@@ -110,13 +97,10 @@ def test_what_was_acknowledged_is_there_and_nothing_is_there_twice(tmp_path: Pat
     shop = System(factories.authentication_for(account, factories.id_field(account), system="Shop"))
     with ExitStack() as stack, ThreadPoolExecutor(CLIENTS) as pool:
         (first, server), (second, _) = (stack.enter_context(serving(tmp_path / f"web{n}")) for n in range(2))
-        worker, _ = (
-            stack.enter_context(running(["manage.py", "worker", "--interval", "0.1"], tmp_path / f"worker{n}"))
-            for n in range(2)
-        )
+        worker, _ = (stack.enter_context(working(tmp_path / f"worker{n}")) for n in range(2))
         load = Load([first, second], crm)
-        begin_import(first, crm, "crm")
-        begin_import(second, shop, "shop")
+        for web, system, name in ((first, crm, "crm"), (second, shop, "shop")):
+            begin_import(web, system, {f"{name}-{number}": f"{name}-{number}@example.com" for number in range(ROWS)})
         clients = [pool.submit(load.client, number) for number in range(CLIENTS)]
         kill_one_of_each(load, server, worker)
         answers = [answer for client in clients for answer in client.result(120)]

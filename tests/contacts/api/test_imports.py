@@ -13,7 +13,8 @@ from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
 from contacts.models import Contact, FilePart, Import, Job, RejectedRow, StoredFile
 from contacts.services import imports, jobs
-from integrations.services import authentications
+from integrations.models import License
+from integrations.services import authentications, licenses
 from tests import factories
 from tests.system import System
 from tests.work import work
@@ -295,7 +296,19 @@ def suspend(system: System, account: Account) -> None:
     Account.objects.filter(pk=account.pk).update(suspended_at="2026-01-01T00:00Z", suspended_by="test")
 
 
-@pytest.mark.parametrize(("end", "code"), [(revoke, "authentication_revoked"), (suspend, "account_suspended")])
+def cancel_license(system: System, account: Account) -> None:
+    license_ = License.objects.for_account(account).get()
+    licenses.cancel(license=license_, at_period_end=False, reason="No longer used.", by=SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (revoke, "authentication_revoked"),
+        (suspend, "account_suspended"),
+        (cancel_license, "license_inactive"),
+    ],
+)
 def test_who_may_not_write_any_more_stops_half_way(
     crm: System, account: Account, monkeypatch: pytest.MonkeyPatch, end: Any, code: str
 ) -> None:
