@@ -11,6 +11,7 @@ class Capability(StrEnum):
     SEE = "see"
     BUY_LICENSES = "buy_licenses"
     MANAGE_AUTHENTICATIONS = "manage_authentications"
+    ASK_PARTNER = "ask_partner"
 
 
 GRANTS: dict[Role, frozenset[Capability]] = {

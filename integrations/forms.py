@@ -11,6 +11,7 @@ from accounts.models import Account
 from accounts.tenancy.forms import AccountForm
 from contacts.catalogue import KIND_CHOICES
 from integrations import queries
+from integrations.models import Request
 
 DAY = 24 * 3600
 
@@ -24,6 +25,45 @@ class ReasonForm(AccountForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Your partner reads this before deciding.",
         error_messages={"required": "Say why, so that your partner can act on it."},
+    )
+
+
+class AskForm(AccountForm):
+    """What the partner is asked for, and why."""
+
+    kind = forms.ChoiceField(
+        label="What do you need?",
+        choices=[
+            (Request.Kind.ID_FIELD.value, "An extra id field, to connect another system"),
+            (Request.Kind.RULES.value, "Other deduplication rules"),
+            (Request.Kind.ADVICE.value, "Advice"),
+        ],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose what you ask for."},
+    )
+    system = forms.CharField(
+        label="Which system is the id field for?",
+        max_length=100,
+        required=False,
+        help_text="Its name, such as Webshop Belgium. Only for an extra id field.",
+    )
+    reason = forms.CharField(
+        label="Why?",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Your partner reads this before deciding.",
+        error_messages={"required": "Say why, so that your partner can act on it."},
+    )
+
+
+class MessageForm(AccountForm):
+    """A message about a request."""
+
+    text = forms.CharField(
+        label="Message",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Write a message."},
     )
 
 

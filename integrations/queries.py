@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from contacts.models import IdField
-from integrations.models import Authentication, Integration, License, Price, Request
+from integrations.models import Authentication, Integration, License, Price, Request, RequestMessage
 from integrations.models.license import active_at
 
 OPEN_FIRST = (Case(When(status=Request.Status.OPEN, then=Value(0)), default=Value(1)), "-requested_at", "-pk")
@@ -103,7 +103,7 @@ def overview(account: Account) -> list[OverviewRow]:
     for license_ in License.objects.for_account(account).order_by("-active_from"):
         licenses.setdefault(license_.integration_id, []).append(license_)
     requests: dict[UUID, Request] = {}
-    for request in Request.objects.for_account(account).order_by("requested_at"):
+    for request in Request.objects.for_account(account).filter(license__isnull=False).order_by("requested_at"):
         requests[request.license_id] = request
     rows = []
     for integration in Integration.objects.all():
@@ -148,6 +148,18 @@ class IdFieldChoice:
     @property
     def is_free(self) -> bool:
         return self.authentication is None
+
+
+def requests_of(account: Account) -> QuerySet[Request]:
+    """What an account asked of its partner: what waits for an answer first, then the latest."""
+    rows: QuerySet[Request] = Request.objects.for_account(account).select_related("license__integration", "id_field")
+    return rows.order_by(*OPEN_FIRST)
+
+
+def messages_about(request: Request) -> QuerySet[RequestMessage]:
+    """What was written about a request, in order."""
+    rows: QuerySet[RequestMessage] = RequestMessage.objects.for_account(request.account_id).filter(request=request)
+    return rows
 
 
 def id_field_choices(account: Account) -> list[IdFieldChoice]:

@@ -1,6 +1,6 @@
 from integrations.models.authentication import Authentication
 from integrations.models.integration import Integration, Price
 from integrations.models.license import License
-from integrations.models.request import Request
+from integrations.models.request import Request, RequestMessage
 
-__all__ = ["Authentication", "Integration", "License", "Price", "Request"]
+__all__ = ["Authentication", "Integration", "License", "Price", "Request", "RequestMessage"]

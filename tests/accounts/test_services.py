@@ -206,7 +206,7 @@ class TestTheTrail:
 
 @pytest.mark.django_db
 class TestMail:
-    TEMPLATE = "integrations/mail/deactivation_requested.txt"
+    TEMPLATE = "integrations/mail/request_filed.txt"
 
     def test_it_goes_to_owners_that_can_sign_in(
         self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks

@@ -62,7 +62,7 @@ def test_keeping_rows_in_their_account_can_be_taken_back() -> None:
         with connection.cursor() as cursor:
             return operation.constraint in connection.introspection.get_constraints(cursor, operation.table)
 
-    [operation] = [each for each in kept() if each.table == "integrations_request"]
+    [operation] = [each for each in kept() if each.constraint == "integrations_request_license_id_in_account"]
     editor = connection.schema_editor()
     before = there(operation)
     operation.database_backwards("integrations", editor, None, None)

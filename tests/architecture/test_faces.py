@@ -43,8 +43,8 @@ OTHER_FORMS = {
     "accounts.admin.UserForm": "an operator's, about no account",
     "accounts.tenancy.admin.RefusableForm": "the base of the admin's forms, whose choices the admin scopes",
     "contacts.admin.IdFieldForm": "the admin's: the account is chosen among the person's own",
-    "integrations.admin.IntegrationForm": "an operator's, about no account",
-    "integrations.admin.PriceForm": "an operator's, about no account",
+    "integrations.admin.catalogue.IntegrationForm": "an operator's, about no account",
+    "integrations.admin.catalogue.PriceForm": "an operator's, about no account",
 }
 
 # What a class must not set, because it replaces the settings' defaults

@@ -47,7 +47,7 @@ LAYERS: list[tuple[int, str]] = [
     (4, "rest"),
     (4, "tenancy.*"),
     (4, "sign_in"),
-    (5, "admin"),
+    (5, "admin*"),
     (5, "api.urls"),
     (5, "api*"),
     (5, "management*"),

@@ -106,6 +106,7 @@ PAGES: Mapping[str, People] = {
     "admin:integrations_license_cancel": ROW,
     "admin:integrations_authentication_revoke": ROW,
     "admin:integrations_request_decide": ROW,
+    "admin:integrations_request_message": ROW,
     "admin:accounts_user_password": OPERATORS,
     "admin:accounts_user_end-sessions": OPERATORS,
     "admin:accounts_user_remove-second-factors": OPERATORS,
@@ -156,6 +157,13 @@ SETTINGS: Mapping[tuple[str, str], People] = {
     ("integrations-activate", "POST"): MANAGED._replace(owner=302),
     ("integrations-deactivate", "GET"): MANAGED,
     ("integrations-deactivate", "POST"): MANAGED._replace(owner=422),  # says no reason
+    ("integrations-requests", "GET"): SEEN,
+    ("integrations-request-new", "GET"): MANAGED,
+    ("integrations-request-new", "POST"): MANAGED._replace(owner=422),  # asks for nothing
+    ("integrations-request", "GET"): SEEN,
+    ("integrations-request", "POST"): MANAGED._replace(owner=422),  # writes nothing
+    ("integrations-request-withdraw", "GET"): MANAGED,
+    ("integrations-request-withdraw", "POST"): MANAGED._replace(owner=302),
     ("integrations-authentication-new", "GET"): MANAGED._replace(owner=302),  # to confirm who it is
     ("integrations-authentication-new", "POST"): MANAGED._replace(owner=302),
     ("integrations-authentication-revoke", "GET"): MANAGED,
@@ -185,6 +193,7 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
     """The route's path for the account's row."""
     if route.name.startswith("admin"):
         return _admin_address(route, cast, rows)
+    by_part = {"/licenses/": rows.license.pk, "/requests/": rows.request.pk}
     values: dict[str, Any] = {
         "account_number": rows.account.number,
         "code": Integration.REST_API,
@@ -192,7 +201,7 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
         "import_id": rows.import_.pk,
         "export_id": rows.export.pk,
         "token": "no-token",
-        "pk": rows.license.pk if "deactivate" in route.pattern else rows.issued.authentication.pk,
+        "pk": next((pk for part, pk in by_part.items() if part in route.pattern), rows.issued.authentication.pk),
     }
     named = {name: value for name, value in values.items() if f":{name}>" in route.pattern}
     if route.name == "api-nothing-here":

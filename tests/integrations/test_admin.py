@@ -10,9 +10,10 @@ from django.test import Client
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
+from contacts.models import IdField
 from integrations import credentials
 from integrations.models import Authentication, Integration, License, Price, Request
-from integrations.services import catalogue
+from integrations.services import catalogue, requests
 from tests.conftest import Cast, SignIn
 from tests.factories import rest_api
 from tests.rows import Rows, furnish
@@ -23,6 +24,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 CANCEL = "/admin/integrations/license/{}/cancel/"
 REVOKE = "/admin/integrations/authentication/{}/revoke/"
 DECIDE = "/admin/integrations/request/{}/decide/"
+MESSAGE = "/admin/integrations/request/{}/message/"
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ class TestCancelling:
     ) -> None:
         """Two partners at once: the other one was faster, after this one's page was checked."""
         agent.post(CANCEL.format(rows.license.pk), {"when": "now", "reason": "First."})
-        monkeypatch.setattr("integrations.admin.CancelLicense.possible", lambda *_: True)
+        monkeypatch.setattr("integrations.admin.licenses.CancelLicense.possible", lambda *_: True)
         page = agent.post(CANCEL.format(rows.license.pk), {"when": "now", "reason": "Second."})
         assert page.context["form"].errors == {"__all__": ["This license has ended already."]}
 
@@ -174,6 +176,47 @@ class TestDeciding:
     def test_another_partner_does_not_decide(self, cast: Cast, rows: Rows, sign_in: SignIn) -> None:
         assert self.decide(sign_in(cast.other_agent), rows, decision="now", answer="x").status_code == 404
         assert Request.objects.for_account(cast.account).get().status == Request.Status.OPEN
+
+    def test_an_extra_id_field_is_named_and_made(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        asked = requests.ask(account=cast.account, kind="id_field", system="Web-shop 2 NL", reason="New.", by=SYSTEM)
+        page = agent.get(DECIDE.format(asked.pk)).content.decode()
+        assert 'value="webShop2NLCustomerId"' in page
+        assert "Web-shop 2 NL customer id" in page
+        answers = {"decision": "approve", "name": "externalCustomerId", "label": "", "answer": "Here it is."}
+        refused = agent.post(DECIDE.format(asked.pk), answers)
+        assert refused.context["form"].errors.keys() == {"name"}
+        assert agent.post(DECIDE.format(asked.pk), {**answers, "name": "secondShopId"}).status_code == 302
+        asked.refresh_from_db()
+        assert asked.id_field == IdField.objects.for_account(cast.account).get(name="secondShopId")
+        assert "secondShopId" in agent.get(f"/admin/integrations/request/{asked.pk}/change/").content.decode()
+
+    @pytest.mark.parametrize("kind", ["rules", "advice"])
+    def test_other_requests_are_answered(self, kind: str, agent: Client, cast: Cast, rows: Rows) -> None:
+        asked = requests.ask(account=cast.account, kind=kind, reason="Help.", by=SYSTEM)
+        assert agent.post(DECIDE.format(asked.pk), {"decision": "approve", "answer": "Done."}).status_code == 302
+        asked.refresh_from_db()
+        assert (asked.status, asked.answer) == ("approved", "Done.")
+
+    def test_partner_and_account_write_to_each_other(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        address = MESSAGE.format(rows.request.pk)
+        assert agent.post(address, {"text": " "}).context["form"].errors.keys() == {"text"}
+        assert agent.post(address, {"text": "Since <when>?"}).status_code == 302
+        requests.write(request=rows.request, text="Since May.", from_partner=False, by=SYSTEM)
+        for page in (DECIDE.format(rows.request.pk), f"/admin/integrations/request/{rows.request.pk}/change/"):
+            told = agent.get(page).content.decode()
+            assert "Since &lt;when&gt;?" in told
+            assert "Since May." in told
+        assert rows.request.messages.get(from_partner=True).written_by == cast.agent.email
+
+    def test_of_two_who_decide_at_once_the_second_is_told(
+        self, agent: Client, cast: Cast, rows: Rows, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Both had the form open; the second's click comes after the first's decision."""
+        requests.decide(request=rows.request, approve=False, answer="No.", by=SYSTEM)
+        monkeypatch.setattr("integrations.admin.requests.DecideRequest.possible", lambda *_: True)
+        answer = self.decide(agent, rows, decision="now", answer="Yes.")
+        assert "This request is declined already." in answer.content.decode()
+        assert license_of(cast.account).active_until is None
 
     def test_open_requests_come_first(self, agent: Client, cast: Cast, rows: Rows) -> None:
         kinds = {"kind": Request.Kind.DEACTIVATE, "license": rows.license, "reason": "x", "requested_by": "x"}

@@ -9,7 +9,7 @@ from django.db import connection
 from accounts.actor import Actor
 from accounts.models import AuditEvent, Charge
 from contacts.models import IdField, SourceSystem
-from integrations.models import Authentication, License, Request
+from integrations.models import Authentication, License, Request, RequestMessage
 from integrations.services import authentications, licenses, requests
 from tests.conftest import Cast
 from tests.factories import authentication_for, id_field, license_for, rest_api
@@ -27,6 +27,7 @@ class TestAllOrNothing:
 
     def prepare(self, cast: Cast) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         request = requests.ask_to_deactivate(license=license_for(cast.account), reason="x", by=BY)
+        asked = requests.ask(account=cast.account, kind="id_field", system="Till", reason="x", by=BY)
         issued = authentication_for(cast.account)
         return {
             "buy": (licenses.buy, {"account": cast.other_account, "integration": rest_api()}),
@@ -44,9 +45,15 @@ class TestAllOrNothing:
             ),
             "revoke": (authentications.revoke, {"authentication": issued.authentication}),
             "decide": (requests.decide, {"request": request, "approve": True, "answer": "x"}),
+            "grant": (requests.decide, {"request": asked, "approve": True, "name": "tillId", "answer": "x"}),
+            "ask": (requests.ask, {"account": cast.account, "kind": "advice", "reason": "x"}),
+            "write": (requests.write, {"request": asked, "text": "x", "from_partner": True}),
+            "withdraw": (requests.withdraw, {"request": asked}),
         }
 
-    @pytest.mark.parametrize("name", ["buy", "cancel", "issue", "revoke", "decide"])
+    @pytest.mark.parametrize(
+        "name", ["buy", "cancel", "issue", "revoke", "decide", "grant", "ask", "write", "withdraw"]
+    )
     def test_nothing_is_half_written(self, name: str, cast: Cast) -> None:
         service, arguments = self.prepare(cast)[name]
         before = everything()
@@ -65,7 +72,7 @@ class TestAllOrNothing:
 
 def everything() -> list[Any]:
     """All rows that the services write."""
-    owned = (Charge, License, Authentication, Request, IdField, SourceSystem)
+    owned = (Charge, License, Authentication, Request, RequestMessage, IdField, SourceSystem)
     rows = [list(model.all_accounts.order_by("pk").values()) for model in owned]
     return [*rows, list(AuditEvent.objects.order_by("pk").values())]
 

@@ -220,6 +220,75 @@ class TestBuying:
         assert Request.objects.for_account(cast.account).count() == 1
 
 
+class TestRequests:
+    def ask(self, client: Client, account: Account, **answers: str) -> Any:
+        said = {"kind": "id_field", "system": "Till", "reason": "A new till.", **answers}
+        return client.post(path("request-new", account), said, follow=True)
+
+    def test_what_is_asked_is_followed_to_its_answer(self, cast: Cast, owner: Client) -> None:
+        assert "You have asked nothing yet" in owner.get(path("requests", cast.account)).text
+        page = self.ask(owner, cast.account).text
+        assert f"Your request is with {cast.partner.name}" in page
+        asked = Request.objects.for_account(cast.account).get()
+        assert "An extra id field: Till" in owner.get(path("requests", cast.account)).text
+        requests.write(request=asked, text="Which <till>?", from_partner=True, by=SYSTEM)
+        answered = owner.post(path("request", cast.account, pk=asked.pk), {"text": "The new one."}, follow=True).text
+        assert answered.index("Which &lt;till&gt;?") < answered.index("The new one.")
+        requests.decide(request=asked, approve=True, name="tillCustomerId", answer="Here.", by=SYSTEM)
+        done = owner.get(path("request", cast.account, pk=asked.pk)).text
+        assert "Approved" in done
+        assert "tillCustomerId" in done
+        assert path("request-withdraw", cast.account, pk=asked.pk) not in done
+        late = owner.post(path("request", cast.account, pk=asked.pk), {"text": "Thanks."}, follow=True)
+        assert "This request is approved already." in late.text
+
+    def test_an_empty_message_is_not_sent(self, cast: Cast, owner: Client) -> None:
+        self.ask(owner, cast.account)
+        asked = Request.objects.for_account(cast.account).get()
+        response = owner.post(path("request", cast.account, pk=asked.pk), {"text": " "})
+        assert (response.status_code, error_of("text", response.text) != "") == (422, True)
+        assert not asked.messages.exists()
+
+    @pytest.mark.parametrize("field", ["kind", "system", "reason"])
+    def test_what_is_missing_is_said_at_its_question(self, cast: Cast, owner: Client, field: str) -> None:
+        response = self.ask(owner, cast.account, **{field: " "})
+        assert response.status_code == 422
+        assert error_of(field, response.text)
+        assert not Request.objects.for_account(cast.account).exists()
+
+    def test_new_authentication_leads_to_the_request(self, cast: Cast, recent: Any) -> None:
+        license_for(cast.account)
+        client = recent(cast.owner)
+        address = f"{path('request-new', cast.account)}?kind=id_field"
+        assert f'href="{address}"' in client.get(path("authentication-new", cast.account)).text
+        assert re.search(r'value="id_field"[^>]*checked|checked[^>]*value="id_field"', client.get(address).text)
+
+    def test_a_request_is_taken_back_once(self, cast: Cast, owner: Client) -> None:
+        self.ask(owner, cast.account)
+        asked = Request.objects.for_account(cast.account).get()
+        address = path("request-withdraw", cast.account, pk=asked.pk)
+        assert "is told that there is nothing left to decide" in owner.get(address).text
+        assert "You took the request back" in owner.post(address, follow=True).text
+        assert "withdrawn already" in owner.post(address, follow=True).text
+        assert "Taken back" in owner.get(path("request", cast.account, pk=asked.pk)).text
+
+    def test_a_viewer_reads_and_asks_nothing(self, cast: Cast, owner: Client, sign_in: SignIn) -> None:
+        self.ask(owner, cast.account)
+        asked = Request.objects.for_account(cast.account).get()
+        viewer = sign_in(cast.viewer)
+        page = viewer.get(path("request", cast.account, pk=asked.pk)).text
+        assert "A new till." in page
+        assert "<textarea" not in page
+        for name, more in (("request-new", {}), ("request", {"pk": asked.pk}), ("request-withdraw", {"pk": asked.pk})):
+            assert viewer.post(path(name, cast.account, **more), {"text": "x"}).status_code == 403
+
+    def test_pages_of_a_long_list(self, cast: Cast, owner: Client) -> None:
+        for number in range(51):
+            requests.ask(account=cast.account, kind="advice", reason=f"Help {number}.", by=SYSTEM)
+        assert "?page=2" in owner.get(path("requests", cast.account)).text
+        assert "?page=1" in owner.get(path("requests", cast.account) + "?page=2").text
+
+
 class TestConfigurations:
     def test_use_is_told_with_time_and_address(self, cast: Cast, owner: Client) -> None:
         row = authentication_for(cast.account, system="Till").authentication

@@ -13,6 +13,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts.actor import SYSTEM, Actor
 from accounts.errors import Conflict, DomainError, NotFound, ValidationFailed
 from accounts.models import Account, AuditEvent, Charge
+from contacts.models import IdField
 from integrations import credentials
 from integrations.models import Authentication, Integration, License, Price, Request
 from integrations.services import authentications, licenses, requests
@@ -267,19 +268,21 @@ class TestRequests:
         assert refusal(requests.ask_to_deactivate, license=license_, reason="x").code == "license_ended"
 
     def test_approving_cancels_declining_does_not(self, cast: Cast) -> None:
-        request = self.ask(cast)
-        declined = requests.decide(request=request, approve=False, answer=" Let us talk. ", by=SYSTEM)
+        license_ = license_for(cast.account)
+        first = requests.ask_to_deactivate(license=license_, reason="We stop.", by=BY)
+        declined = requests.decide(request=first, approve=False, answer=" Let us talk. ", by=SYSTEM)
         assert (declined.status, declined.answer, declined.decided_at) == ("declined", "Let us talk.", NOW)
-        assert request.license.is_active(NOW)
-        second = requests.ask_to_deactivate(license=request.license, reason="Still.", by=BY)
+        assert license_.is_active(NOW)
+        second = requests.ask_to_deactivate(license=license_, reason="Still.", by=BY)
         approved = requests.decide(request=second, approve=True, answer="Well then.", by=SYSTEM)
-        license_ = License.objects.for_account(cast.account).get()
+        license_.refresh_from_db()
         assert (approved.status, license_.cancel_reason) == ("approved", "Well then.")
         assert license_.active_until == datetime(2026, 11, 30, 23, tzinfo=UTC)
 
     def test_approving_what_was_cancelled_meanwhile_only_answers(self, cast: Cast) -> None:
-        request = self.ask(cast)
-        cancelled = cancel(request.license)
+        license_ = license_for(cast.account)
+        request = requests.ask_to_deactivate(license=license_, reason="We stop.", by=BY)
+        cancelled = cancel(license_)
         requests.decide(request=request, approve=True, at_period_end=True, answer="Done.", by=SYSTEM)
         assert License.objects.for_account(cast.account).get().active_until == cancelled.active_until
 
@@ -289,3 +292,78 @@ class TestRequests:
         assert isinstance(blank, ValidationFailed)
         requests.decide(request=request, approve=False, answer="No.", by=BY)
         assert refusal(requests.decide, request=request, approve=True, answer="Yes.").code == "already_decided"
+
+    def ask_for_id_field(self, cast: Cast) -> Request:
+        return requests.ask(account=cast.account, kind="id_field", system=" Till ", reason="A new till.", by=BY)
+
+    def test_approving_an_id_field_makes_it(self, cast: Cast) -> None:
+        request = self.ask_for_id_field(cast)
+        assert str(request) == "An extra id field: Till"
+        taken = refusal(requests.decide, request=request, approve=True, name="externalCustomerId", answer="Here it is.")
+        assert [(each.field, each.code) for each in taken.errors] == [("name", "taken")]
+        decided = requests.decide(request=request, approve=True, name="tillCustomerId", answer="Here it is.", by=SYSTEM)
+        made = IdField.objects.for_account(cast.account).get(name="tillCustomerId")
+        assert (decided.status, decided.id_field, made.source_system) == ("approved", made, None)
+        assert trail(cast.account)[-2:] == ["id_field.added", "request.approved"]
+
+    def test_declining_an_id_field_makes_none(self, cast: Cast) -> None:
+        count = IdField.objects.for_account(cast.account).count()
+        declined = requests.decide(
+            request=self.ask_for_id_field(cast), approve=False, name="tillCustomerId", answer="No.", by=SYSTEM
+        )
+        assert declined.id_field is None
+        assert IdField.objects.for_account(cast.account).count() == count
+
+    def test_the_same_is_not_asked_twice(self, cast: Cast) -> None:
+        self.ask_for_id_field(cast)
+        again = {"account": cast.account, "kind": "id_field", "reason": "Again."}
+        assert refusal(requests.ask, **again, system="Till").code == "already_requested"
+        requests.ask(account=cast.account, kind="id_field", system="Other till", reason="Again.", by=BY)
+        for kind in ("rules", "advice"):
+            requests.ask(account=cast.account, kind=kind, reason="Help.", by=BY)
+            assert refusal(requests.ask, account=cast.account, kind=kind, reason="Help.").code == "already_requested"
+            assert requests.ask(account=cast.account, kind=kind, reason="More.", system="Till", by=BY).system == ""
+
+    @pytest.mark.parametrize(
+        ("said", "field", "code"),
+        [
+            ({"kind": "deactivate"}, "kind", "invalid_choice"),
+            ({"kind": ""}, "kind", "invalid_choice"),
+            ({"system": " "}, "system", "required"),
+            ({"system": "x" * 101}, "system", "too_long"),
+            ({"reason": ""}, "reason", "required"),
+            ({"reason": "x" * 501}, "reason", "too_long"),
+        ],
+    )
+    def test_what_a_request_must_say(self, cast: Cast, said: dict[str, str], field: str, code: str) -> None:
+        error = refusal(
+            requests.ask, account=cast.account, **{"kind": "id_field", "system": "Till", "reason": "New.", **said}
+        )
+        assert [(each.field, each.code) for each in error.errors] == [(field, code)]
+        assert not Request.objects.for_account(cast.account).exists()
+
+    def test_messages_reach_the_other_side(
+        self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ) -> None:
+        request = self.ask_for_id_field(cast)
+        for from_partner, told in ((True, [cast.owner.email]), (False, [cast.partner.email])):
+            with django_capture_on_commit_callbacks(execute=True):
+                requests.write(request=request, text=" Which till? ", from_partner=from_partner, by=BY)
+            assert mail.outbox[-1].to == told
+            assert "Which till?" in mail.outbox[-1].body
+        error = refusal(requests.write, request=request, text=" ", from_partner=True)
+        assert [(each.field, each.code) for each in error.errors] == [("text", "required")]
+
+    def test_what_is_taken_back_is_not_decided_or_written_about(
+        self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ) -> None:
+        request = self.ask_for_id_field(cast)
+        with django_capture_on_commit_callbacks(execute=True):
+            withdrawn = requests.withdraw(request=request, by=BY)
+        assert (withdrawn.status, withdrawn.decided_by) == ("withdrawn", BY.label)
+        assert mail.outbox[-1].to == [cast.partner.email]
+        assert trail(cast.account)[-1] == "request.withdrawn"
+        assert refusal(requests.withdraw, request=request).code == "already_decided"
+        assert refusal(requests.decide, request=request, approve=True, answer="Yes.").code == "already_decided"
+        assert refusal(requests.write, request=request, text="Hm.", from_partner=True).code == "already_decided"
+        self.ask_for_id_field(cast)

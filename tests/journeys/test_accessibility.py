@@ -145,6 +145,26 @@ def test_pages_of_an_account_and_their_dialogs(
     assert inspector.problems == []
 
 
+def test_pages_of_what_an_account_asks(
+    inspect: Callable[[User | None], Inspector], owner: User, account: Account
+) -> None:
+    inspector, base = inspect(owner), f"/settings/{account.number}/integrations/"
+    inspector.visit(f"{base}requests/", "Requests")
+    license_ = License.objects.for_account(account).get()
+    requests.ask_to_deactivate(license=license_, reason="Too dear.", by=SYSTEM)
+    inspector.visit(f"{base}requests/", "Requests")
+    inspector.page.get_by_role("link", name="New request").click()
+    inspector.look(f"Ask {account.partner}")
+    inspector.visit(f"{base}requests/", "Requests")
+    inspector.page.get_by_role("link", name="Deactivate an integration").click()
+    inspector.page.get_by_label("Message").fill("Soon, please.")
+    inspector.page.get_by_role("button", name="Send the message").click()
+    inspector.look("Deactivate an integration: REST API")
+    inspector.page.get_by_role("link", name="Take it back").click()
+    inspector.look("Take this request back")
+    assert inspector.problems == []
+
+
 def test_pages_before_anything_is_bought(inspect: Callable[[User | None], Inspector], owner: User) -> None:
     account = AccountFactory.create(owner=owner)
     members.add_member(account=AccountFactory.create(), user=owner, role=Role.VIEWER, by=SYSTEM)

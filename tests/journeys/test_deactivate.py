@@ -29,7 +29,7 @@ def issued(account: Account) -> Issued:
 
 
 def ask_to_deactivate(page: Page) -> None:
-    page.get_by_role("link", name="Deactivate").click()
+    page.get_by_role("link", name="Deactivate…").click()
     dialog = page.get_by_role("dialog", name="Contact your partner to deactivate")
     expect(dialog).to_contain_text("Lantern Agency")
     dialog.get_by_label("Reason").fill(REASON)
@@ -57,7 +57,7 @@ def test_a_license_ends_through_the_partner_and_comes_back(
     ask_to_deactivate(page)
     expect(row).to_contain_text("Your request to deactivate is with Lantern Agency since")
     expect(row).to_contain_text("Active since")
-    expect(page.get_by_role("link", name="Deactivate")).to_have_count(0)
+    expect(page.get_by_role("link", name="Deactivate…")).to_have_count(0)
     assert system.call("GET", "/me").status_code == 200
 
     decide(visit(partner_user(account.partner)), account, "Now", "As you wish.")
@@ -81,5 +81,5 @@ def test_a_partner_that_declines_is_heard(visit: Visit, owner: User, account: Ac
     page.reload()
     row = page.get_by_role("listitem").filter(has_text="REST API")
     expect(row).to_contain_text("Lantern Agency declined to deactivate: “Call us first, please.”")
-    expect(page.get_by_role("link", name="Deactivate")).to_be_visible()
+    expect(page.get_by_role("link", name="Deactivate…")).to_be_visible()
     assert System(issued).call("GET", "/me").status_code == 200
