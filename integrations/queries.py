@@ -138,6 +138,12 @@ def authentications_of(account: Account, integration: Integration) -> list[Authe
     return list(rows.select_related("id_field__source_system").order_by("revoked_at", "created_at", "pk"))
 
 
+def live_authentications(license: License) -> list[Authentication]:
+    """What works while a license is active, with account, id field and source system."""
+    rows = Authentication.objects.for_account(license.account_id).filter(integration_id=license.integration_id).live()
+    return list(rows.select_related("account", "id_field__source_system").order_by("created_at", "pk"))
+
+
 @dataclass(frozen=True, slots=True)
 class IdFieldChoice:
     """An id field in the question which one to link to; `authentication` is the live one that has it."""

@@ -68,3 +68,19 @@ def close_charge(*, charge: Charge, ends_on: date, by: Actor) -> Charge:
         by=by,
     )
     return charge
+
+
+@transaction.atomic
+def reopen_charge(*, charge: Charge, by: Actor) -> Charge:
+    """Goes on charging, as if the charge had never been closed."""
+    before, charge.ends_on = charge.ends_on, None
+    charge.save(update_fields=["ends_on"])
+    audit.record(
+        account=charge.account,
+        action="charge.reopened",
+        object_id=charge.pk,
+        object_label=charge.description,
+        before={"ends_on": before},
+        by=by,
+    )
+    return charge

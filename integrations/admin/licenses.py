@@ -48,10 +48,11 @@ class CancelLicense(ActionPage):
         return CancelForm(posted(request), account=row.account, initial={"when": when})
 
     def explanation(self, row: License) -> str:
-        live = Authentication.objects.for_account(row.account).filter(integration=row.integration).live().count()
+        count = len(queries.live_authentications(row))
         return (
-            f"From that moment {live} authentication{'' if live == 1 else 's'} of {row.account} "
-            "will be refused. Contacts, ids, authentications and history stay; buying again brings them back to life."
+            f"From that moment {count} authentication{'' if count == 1 else 's'} of {row.account} "
+            "will be refused. Contacts, ids, authentications and history stay; buying again brings them back to life. "
+            "Until it ends, the cancellation can be taken back."
         )
 
     def facts(self, row: License) -> Sequence[tuple[str, object]]:
@@ -60,7 +61,12 @@ class CancelLicense(ActionPage):
             ("Integration", row.integration),
             ("Active from", moment(row.active_from, row.account.zone)),
             ("Ends", moment(row.active_until, row.account.zone)),
+            ("What stops", "\n".join(self._named(each) for each in queries.live_authentications(row)) or "Nothing"),
         )
+
+    def _named(self, authentication: Authentication) -> str:
+        used = moment(authentication.last_used_at, authentication.account.zone)
+        return f"{authentication.id_field.source_system}, {authentication.key}, last used {used}"
 
     def perform(self, request: HttpRequest, row: License, answers: Mapping[str, Any]) -> str:
         license_ = licenses.cancel(
@@ -70,6 +76,30 @@ class CancelLicense(ActionPage):
             by=actor_of(request),
         )
         return f"{row} ends at {moment(license_.active_until, row.account.zone)}."
+
+
+class KeepLicense(ActionPage):
+    name, label, title = "keep", "Take the cancellation back…", "Take the cancellation back"
+    form_class = AccountForm
+
+    def possible(self, row: License) -> bool:
+        return row.active_until is not None and row.active_until > timezone.now()
+
+    def explanation(self, row: License) -> str:
+        return "The license goes on, and is charged, as if it had not been cancelled. The owners get a mail."
+
+    def facts(self, row: License) -> Sequence[tuple[str, object]]:
+        return (
+            ("Account", row.account),
+            ("Integration", row.integration),
+            ("Would end", moment(row.active_until, row.account.zone)),
+            ("Cancelled", moment(row.cancelled_at, row.account.zone, row.cancelled_by)),
+            ("Reason", row.cancel_reason),
+        )
+
+    def perform(self, request: HttpRequest, row: License, answers: Mapping[str, Any]) -> str:
+        licenses.keep(license=row, by=actor_of(request))
+        return f"{row} goes on."
 
 
 class LicenseStateFilter(SimpleListFilter):
@@ -94,7 +124,7 @@ class LicenseStateFilter(SimpleListFilter):
 @register(License, site=site)
 class LicenseAdmin(PartnerScopedAdmin):
     audit_noun = "license"
-    action_pages = (CancelLicense(),)
+    action_pages = (CancelLicense(), KeepLicense())
     list_display = ("account", "integration", "since", "until", "cancelled")
     list_filter = (LicenseStateFilter, OwnAccountFilter)
     list_select_related = ("account", "integration", "charge")

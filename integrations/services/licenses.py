@@ -133,3 +133,39 @@ def cancel(*, license: License, at_period_end: bool, reason: str, by: Actor) -> 
         context={"license": license_, "by": by},
     )
     return license_
+
+
+@transaction.atomic
+def keep(*, license: License, by: Actor) -> License:
+    """Takes a cancellation back, until the license has ended: it goes on as if it had not been cancelled.
+
+    Raises Conflict `not_cancelled`, `license_ended`, `already_active` when it has been bought again meanwhile.
+    """
+    Account.objects.select_for_update().get(pk=license.account_id)  # as `buy`, so that two don't go on
+    rows = License.objects.for_account(license.account_id)
+    license_: License = rows.select_related("integration", "charge", "account").get(pk=license.pk)
+    if license_.active_until is None:
+        raise Conflict("This license is not cancelled.", code="not_cancelled")
+    if license_.active_until <= timezone.now():
+        raise Conflict("This license has ended already. The account can buy it again.", code="license_ended")
+    if rows.filter(integration=license_.integration, active_until__isnull=True).exists():
+        raise Conflict("The account has bought it again already; the new license follows.", code="already_active")
+    before = {"active_until": license_.active_until, "reason": license_.cancel_reason}
+    license_.active_until = license_.cancelled_at = None
+    license_.cancelled_by = license_.cancel_reason = ""
+    license_.save(update_fields=["active_until", "cancelled_at", "cancelled_by", "cancel_reason"])
+    billing.reopen_charge(charge=license_.charge, by=by)
+    audit.record(
+        account=license_.account,
+        action="license.kept",
+        object_id=license_.pk,
+        object_label=license_.integration.name,
+        before=before,
+        by=by,
+    )
+    mail.to_owners(
+        account=license_.account,
+        template="integrations/mail/license_kept.txt",
+        context={"license": license_, "by": by},
+    )
+    return license_

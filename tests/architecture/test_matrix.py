@@ -104,6 +104,7 @@ PAGES: Mapping[str, People] = {
     **admin_pages(SCOPED, OF_PARTNERS, ROW),
     **admin_pages(OPERATORS_ONLY, OPERATORS, OPERATORS),
     "admin:integrations_license_cancel": ROW,
+    "admin:integrations_license_keep": ROW._replace(agent=302, operator=302),  # it is not cancelled
     "admin:integrations_authentication_revoke": ROW,
     "admin:integrations_request_decide": ROW,
     "admin:integrations_request_message": ROW,

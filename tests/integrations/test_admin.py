@@ -110,6 +110,18 @@ class TestCancelling:
         with time_machine.travel(license_of(rows.account).active_until or NOW, tick=False):
             assert counts() == [0, 0, 1]
 
+    def test_a_cancellation_can_be_taken_back_until_the_end(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        keep = CANCEL.replace("cancel", "keep").format(rows.license.pk)
+        page = agent.get(CANCEL.format(rows.license.pk)).content.decode()
+        assert rows.issued.authentication.key in page
+        agent.post(CANCEL.format(rows.license.pk), {"when": "period_end", "reason": "They asked."})
+        assert "They asked." in agent.get(keep).content.decode()
+        assert agent.post(keep).status_code == 302
+        assert license_of(cast.account).active_until is None
+        agent.post(CANCEL.format(rows.license.pk), {"when": "now", "reason": "They asked."})
+        assert agent.post(keep).status_code == 302
+        assert license_of(cast.account).active_until is not None
+
 
 class TestRevoking:
     def test_it_is_asked_before_and_then_final(self, agent: Client, cast: Cast, rows: Rows) -> None:

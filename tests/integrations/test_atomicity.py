@@ -12,7 +12,7 @@ from contacts.models import IdField, SourceSystem
 from integrations.models import Authentication, License, Request, RequestMessage
 from integrations.services import authentications, licenses, requests
 from tests.conftest import Cast
-from tests.factories import authentication_for, id_field, license_for, rest_api
+from tests.factories import AccountFactory, authentication_for, id_field, license_for, rest_api
 
 BY = Actor(label="olga@example.com")
 
@@ -27,11 +27,14 @@ class TestAllOrNothing:
 
     def prepare(self, cast: Cast) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         request = requests.ask_to_deactivate(license=license_for(cast.account), reason="x", by=BY)
+        licenses.cancel(license=license_for(cast.other_account), at_period_end=True, reason="x", by=BY)
+        ending = License.objects.for_account(cast.other_account).get()
         asked = requests.ask(account=cast.account, kind="id_field", system="Till", reason="x", by=BY)
         issued = authentication_for(cast.account)
         return {
-            "buy": (licenses.buy, {"account": cast.other_account, "integration": rest_api()}),
+            "buy": (licenses.buy, {"account": AccountFactory.create(), "integration": rest_api()}),
             "cancel": (licenses.cancel, {"license": request.license, "at_period_end": False, "reason": "x"}),
+            "keep": (licenses.keep, {"license": ending}),
             "issue": (
                 authentications.issue,
                 {
@@ -52,7 +55,7 @@ class TestAllOrNothing:
         }
 
     @pytest.mark.parametrize(
-        "name", ["buy", "cancel", "issue", "revoke", "decide", "grant", "ask", "write", "withdraw"]
+        "name", ["buy", "cancel", "keep", "issue", "revoke", "decide", "grant", "ask", "write", "withdraw"]
     )
     def test_nothing_is_half_written(self, name: str, cast: Cast) -> None:
         service, arguments = self.prepare(cast)[name]

@@ -157,6 +157,30 @@ class TestCancelling:
         theirs.refresh_from_db()
         assert theirs.is_active(NOW)
 
+    def test_a_cancellation_taken_back_leaves_the_license_as_it_was(
+        self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ) -> None:
+        bought = buy(cast.account)
+        before = License.objects.for_account(cast.account).values().get(), Charge.all_accounts.values().get()
+        cancel(bought, at_period_end=True)
+        with django_capture_on_commit_callbacks(execute=True):
+            licenses.keep(license=bought, by=BY)
+        after = License.objects.for_account(cast.account).values().get(), Charge.all_accounts.values().get()
+        assert after == before
+        assert (mail.outbox[-1].to, "goes on" in mail.outbox[-1].body) == ([cast.owner.email], True)
+        assert trail(cast.account)[-2:] == ["charge.reopened", "license.kept"]
+
+    def test_what_can_not_be_taken_back(self, cast: Cast) -> None:
+        bought = buy(cast.account)
+        assert refusal(licenses.keep, license=bought).code == "not_cancelled"
+        cancel(bought, at_period_end=True)
+        following = buy(cast.account)
+        assert refusal(licenses.keep, license=bought).code == "already_active"
+        cancel(following)
+        licenses.keep(license=bought, by=BY)
+        cancel(bought)
+        assert refusal(licenses.keep, license=bought).code == "license_ended"
+
 
 @pytest.mark.django_db
 class TestAuthentications:
