@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts.admin_site import site
 from accounts.middleware import actor_of
 from accounts.models import Account, AuditEvent, Membership, Partner, PartnerStaff, User
-from accounts.services import partners, people
+from accounts.services import accounts, partners, people
 from accounts.tenancy.admin import (
     ActionPage,
     OperatorAdmin,
@@ -26,11 +26,55 @@ from accounts.tenancy.admin import (
     moment,
     posted,
 )
+from accounts.tenancy.forms import AccountForm
+
+
+class SuspendForm(AccountForm):
+    reason = forms.CharField(max_length=500, widget=forms.Textarea({"rows": 3}), help_text="The owners read it.")
+
+
+class SuspendAccount(ActionPage):
+    name, label, title, dangerous = "suspend", "Suspend…", "Suspend the account", True
+
+    def possible(self, row: Account) -> bool:
+        return row.suspended_at is None
+
+    def make_form(self, request: HttpRequest, row: Account) -> SuspendForm:
+        return SuspendForm(posted(request), account=row)
+
+    def explanation(self, row: Account) -> str:
+        return (
+            f"With the very next request every system of {row} is refused, and imports that are running stop. "
+            "Contacts, ids, authentications and licenses stay, and are charged. It can be resumed. "
+            "The owners get a mail."
+        )
+
+    def perform(self, request: HttpRequest, row: Account, answers: Mapping[str, Any]) -> str:
+        accounts.suspend(account=row, reason=answers["reason"], by=actor_of(request))
+        return f"{row} is suspended."
+
+
+class ResumeAccount(ActionPage):
+    name, label, title = "resume", "Resume…", "Resume the account"
+
+    def possible(self, row: Account) -> bool:
+        return row.suspended_at is not None
+
+    def make_form(self, request: HttpRequest, row: Account) -> AccountForm:
+        return AccountForm(posted(request), account=row)
+
+    def explanation(self, row: Account) -> str:
+        return f"The systems of {row} may send and read contacts again. The owners get a mail."
+
+    def perform(self, request: HttpRequest, row: Account, answers: Mapping[str, Any]) -> str:
+        accounts.resume(account=row, by=actor_of(request))
+        return f"{row} goes on."
 
 
 @register(Account, site=site)
 class AccountAdmin(PartnerScopedAdmin):
     audit_noun = "account"
+    action_pages = (SuspendAccount(), ResumeAccount())
     list_display = ("name", "number", "country", "currency", "time_zone", "opened")
     list_select_related = ("partner",)
     search_fields = ("name", "number", "billing_email")

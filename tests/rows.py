@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from io import BytesIO
 
+from django.utils import timezone
+
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
-from contacts.models import Contact, ContactBook, Export, IdField, Import, ReviewItem
+from contacts.models import Contact, ContactBook, Export, IdField, Import, Job, Preview, PreviewPair, ReviewItem
 from contacts.services import exports, files, imports, sync
 from contacts.services.sync import Origin, Record
 from integrations.models import License, Request
@@ -27,6 +29,7 @@ class Rows:
     id_field: IdField
     contact: Contact
     review_item: ReviewItem
+    preview_pair: PreviewPair
     import_: Import
     export: Export
     event: AuditEvent
@@ -49,6 +52,13 @@ def furnish(account: Account) -> Rows:
     review_item = ReviewItem.objects.for_account(account).create(
         kind=ReviewItem.Kind.POSSIBLE_DUPLICATE, contact=older, other=newer, rule_set_id=book.rule_set_id, rule=1
     )
+    previewed = Job.objects.for_account(account).create(
+        task="contacts.services.previews.run", state=Job.State.COMPLETED, ended_at=timezone.now(), created_by="system"
+    )
+    preview = Preview.objects.for_account(account).create(rule_set_id=book.rule_set_id, job=previewed)
+    preview_pair = PreviewPair.objects.for_account(account).create(
+        preview=preview, rule=1, contact_id=older.pk, other_id=newer.pk, id_field=field
+    )
     file = files.receive(account_id=account.pk, read=BytesIO(b"external_id\n1\n").read, limit=100, seen=len)
     return Rows(
         account=account,
@@ -59,6 +69,7 @@ def furnish(account: Account) -> Rows:
         id_field=field,
         contact=older,
         review_item=review_item,
+        preview_pair=preview_pair,
         export=exports.begin(account=account, format_="csv", by=SYSTEM),
         import_=imports.begin(
             account=account,

@@ -84,7 +84,12 @@ class ActionPage(ABC):
     title: ClassVar[str]
     """Of the page, and on the button that does it."""
     dangerous: ClassVar[bool] = False
+    template: ClassVar[str] = "admin/action.html"
     form_class: ClassVar[type[forms.Form]]
+
+    def label_for(self, row: Any) -> str:
+        """The label, where it depends on the row."""
+        return self.label
 
     def possible(self, row: Any) -> bool:
         """Whether the row's state allows it; otherwise the button is not shown."""
@@ -105,6 +110,10 @@ class ActionPage(ABC):
     @abstractmethod
     def perform(self, request: HttpRequest, row: Any, answers: Mapping[str, Any]) -> str:
         """Calls the service; returns what to tell the person. Raises DomainError when it is refused."""
+
+    def leads_to(self, row: Any) -> Any:
+        """The row whose page follows."""
+        return row
 
 
 class OwnAccountFilter(SimpleListFilter):
@@ -252,13 +261,13 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
         if request.method == "POST" and form.is_valid():
             try:
                 messages.success(request, page.perform(request, row, form.cleaned_data))
-                return redirect(self._url("change", row))
+                return redirect(self._url("change", page.leads_to(row)))
             except DomainError as refusal:
                 for item in refusal.errors:
                     form.add_error(item.field if item.field in form.fields else None, item.detail)
                 if not refusal.errors:
                     form.add_error(None, refusal.detail)
-        return TemplateResponse(request, "admin/action.html", self._action_context(request, page, row, form))
+        return TemplateResponse(request, page.template, self._action_context(request, page, row, form))
 
     def _row(self, request: HttpRequest, object_id: str) -> Any:
         """One row that the person may see, by its primary key as the admin's URLs quote it; 404 without."""
@@ -297,7 +306,7 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
     ) -> Any:
         if obj is not None:
             pages = [page for page in self.action_pages if page.possible(obj)]
-            context["action_pages"] = [(page, self._url(page.name, obj)) for page in pages]
+            context["action_pages"] = [(page, page.label_for(obj), self._url(page.name, obj)) for page in pages]
         return super().render_change_form(request, context, add, change, form_url, obj)
 
 

@@ -4,6 +4,7 @@ from contacts.models.field import ContactField, FieldType
 from contacts.models.idempotency import IdempotencyKey
 from contacts.models.job import Export, FilePart, Import, Job, RejectedRow, StoredFile
 from contacts.models.merge import Merge
+from contacts.models.preview import Preview, PreviewPair
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
 from contacts.models.source import IdField, SourceSystem
@@ -26,6 +27,8 @@ __all__ = [
     "MatchKey",
     "Merge",
     "Policy",
+    "Preview",
+    "PreviewPair",
     "RejectedRow",
     "ReviewItem",
     "RuleSet",

@@ -1,9 +1,9 @@
 """Reading contacts from outside the account: leaves a trace in the account's activity."""
 
 from accounts.actor import Actor
-from accounts.models import AuditEvent
+from accounts.models import Account, AuditEvent
 from accounts.services import audit
-from contacts.models import Contact
+from contacts.models import Contact, RuleSet
 
 
 def record_seen(*, contact: Contact, as_operator: bool, by: Actor) -> AuditEvent:
@@ -13,5 +13,27 @@ def record_seen(*, contact: Contact, as_operator: bool, by: Actor) -> AuditEvent
         action="contact.seen_by_operator" if as_operator else "contact.seen_by_partner",
         object_id=contact.pk,
         object_label=str(contact.pk),
+        by=by,
+    )
+
+
+def record_common_values_seen(*, account: Account, as_operator: bool, by: Actor) -> AuditEvent:
+    """Tells the account that its partner (or an operator) saw the values that most of its contacts share."""
+    return audit.record(
+        account=account,
+        action="rule_set.values_seen_by_operator" if as_operator else "rule_set.values_seen_by_partner",
+        object_id=account.pk,
+        object_label="Commonest values",
+        by=by,
+    )
+
+
+def record_pairs_read(*, rule_set: RuleSet, by: Actor) -> AuditEvent:
+    """Tells the account that somebody downloaded which of its contacts a preview would match: ids, no values."""
+    return audit.record(
+        account=rule_set.account,
+        action="rule_set.pairs_downloaded",
+        object_id=rule_set.pk,
+        object_label=str(rule_set),
         by=by,
     )

@@ -5,7 +5,7 @@ rules go on deciding, and the switch is one update under the account's lock. Unc
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -34,10 +34,23 @@ class Draft:
 
     rules: Sequence[Sequence[str]]
     policy: str = Policy.CREATE
-    blocked: Mapping[str, Sequence[str]] | None = None
+    blocked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     folds_plus_tags: bool = False
     phone_region: str = ""
     """ISO 3166-1; left empty, the account's."""
+
+
+def draft_of(*, rule_set: RuleSet) -> Draft:
+    """What a rule set says, to start a draft from."""
+    found = Signature.objects.for_account(rule_set.account_id).in_bulk(rule_set.rules)
+    signatures = [found[pk] for pk in rule_set.rules]
+    return Draft(
+        rules=[signature.fields for signature in signatures],
+        policy=rule_set.policy,
+        blocked=rule_set.blocked,
+        folds_plus_tags=any(signature.folds_plus_tags for signature in signatures),
+        phone_region=rule_set.phone_region,
+    )
 
 
 @transaction.atomic
@@ -65,7 +78,7 @@ def begin(*, account: Account, draft: Draft, by: Actor) -> RuleSet:
         status=RuleSet.Status.READY if is_ready else RuleSet.Status.BUILDING,
         rules=[signature.pk for signature in signatures],
         policy=draft.policy,
-        blocked={name: list(values) for name, values in (draft.blocked or {}).items() if values},
+        blocked={name: list(values) for name, values in draft.blocked.items() if values},
         phone_region=region,
         created_by=by.label,
     )
@@ -83,7 +96,7 @@ def build(*, account: Account, rule_set_id: int, size: int = 1000) -> bool:
     Raises NotFound `rule_set_not_found`, Conflict `rule_set_not_building`.
     """
     book = store.lock(account.pk)
-    rule_set = _get(account, rule_set_id)
+    rule_set = find(account=account, rule_set_id=rule_set_id)
     if rule_set.status == RuleSet.Status.READY:
         return True
     if rule_set.status != RuleSet.Status.BUILDING:
@@ -110,7 +123,7 @@ def switch(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     Raises NotFound `rule_set_not_found`, Conflict `rule_set_not_ready`.
     """
     store.lock(account.pk)
-    rule_set = _get(account, rule_set_id)
+    rule_set = find(account=account, rule_set_id=rule_set_id)
     if rule_set.status != RuleSet.Status.READY:
         raise Conflict(f"{rule_set} is {rule_set.get_status_display().lower()}, not ready.", code="rule_set_not_ready")
     rule_sets = RuleSet.objects.for_account(account)
@@ -132,7 +145,7 @@ def cancel(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     Raises NotFound `rule_set_not_found`, Conflict `rule_set_not_building`.
     """
     store.lock(account.pk)
-    rule_set = _get(account, rule_set_id)
+    rule_set = find(account=account, rule_set_id=rule_set_id)
     if rule_set.status not in {RuleSet.Status.BUILDING, RuleSet.Status.READY}:
         raise Conflict(f"{rule_set} is {rule_set.get_status_display().lower()}.", code="rule_set_not_building")
     rule_set.status = RuleSet.Status.CANCELLED
@@ -167,7 +180,8 @@ def sweep(*, account: Account, size: int = 10_000) -> bool:
     return len(stale) == size
 
 
-def _get(account: Account, rule_set_id: int) -> RuleSet:
+def find(*, account: Account, rule_set_id: int) -> RuleSet:
+    """A rule set of the account. Raises NotFound `rule_set_not_found`."""
     rule_set: RuleSet | None = RuleSet.objects.for_account(account).filter(pk=rule_set_id).first()
     if rule_set is None:
         raise NotFound("There is no such rule set in this account.", code="rule_set_not_found")
@@ -183,10 +197,9 @@ def _check(account: Account, draft: Draft, region: str) -> dict[str, str]:
         errors.append(FieldError("policy", "invalid_choice", f"Choose one of {', '.join(Policy.values)}."))
     if region not in SUPPORTED_REGIONS:
         errors.append(FieldError("phone_region", "invalid_choice", "Write a country as two letters, such as NL."))
-    blocked = draft.blocked or {}
-    if sum(len(values) for values in blocked.values()) > MAX_BLOCKED:
+    if sum(len(values) for values in draft.blocked.values()) > MAX_BLOCKED:
         errors.append(FieldError("blocked", "too_many", f"Block at most {MAX_BLOCKED:,} values."))
-    for name, values in blocked.items():
+    for name, values in draft.blocked.items():
         if name not in types:
             errors.append(FieldError("blocked", "unknown_field", f"There is no contact field “{name}”."))
             continue

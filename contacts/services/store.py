@@ -5,7 +5,7 @@ Reads first, then writes. Every statement restricts every table to the account.
 
 import hashlib
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -31,6 +31,8 @@ class Book:
     rule_set_id: int
     phone_region: str
     rules: Rules
+    coming: Sequence[Rule]
+    """The rules that would be asked once the rule set that is being built is current; none when there is none."""
     field_types: Mapping[str, str] = field(repr=False)
     retired: frozenset[str]
     """Contact fields that take no values any more."""
@@ -92,17 +94,24 @@ def lock(account_id: int) -> Book:
         for pk, names, region, folds in signature_rows
     }
     maintained = {pk for numbers, _, _, _ in rule_sets.values() for pk in json(numbers)}
-    numbers, policy, blocked, region = rule_sets[rule_set_id]
+    asked = {
+        pk: [
+            Rule(number, signatures[signature], _blocked(signatures[signature], json(blocked)))
+            for number, signature in enumerate(json(numbers), start=1)
+        ]
+        for pk, (numbers, _, blocked, _) in rule_sets.items()
+    }
+    _, policy, _, region = rule_sets[rule_set_id]
     rules = Rules(
-        asked=[
-            Rule(number, signatures[pk], _blocked(signatures[pk], json(blocked)))
-            for number, pk in enumerate(json(numbers), start=1)
-        ],
+        asked=asked[rule_set_id],
         signatures=[signature for pk, signature in signatures.items() if pk in maintained],
         reject=policy == Policy.REJECT,
     )
     erased = any(row[0] == "erased" for row in found)
-    return Book(account_id, last_change, rule_set_id, region, rules, types, retired, id_fields, salt, erased)
+    return Book(
+        *(account_id, last_change, rule_set_id, region, rules, asked.get(building_id, ()), types, retired, id_fields),
+        *(salt, erased),
+    )
 
 
 def _base(account_id: int) -> Query:

@@ -42,7 +42,8 @@ OTHER_FORMS = {
     "accounts.admin.PartnerForm": "an operator's, about no account",
     "accounts.admin.UserForm": "an operator's, about no account",
     "accounts.tenancy.admin.RefusableForm": "the base of the admin's forms, whose choices the admin scopes",
-    "contacts.admin.IdFieldForm": "the admin's: the account is chosen among the person's own",
+    "contacts.admin.fields.ContactFieldForm": "the admin's: the account is chosen among the person's own",
+    "contacts.admin.fields.IdFieldForm": "the admin's: the account is chosen among the person's own",
     "integrations.admin.catalogue.IntegrationForm": "an operator's, about no account",
     "integrations.admin.catalogue.PriceForm": "an operator's, about no account",
 }

@@ -17,7 +17,7 @@ from accounts.admin_site import site
 from accounts.models import Account, AuditEvent
 from accounts.tenancy.admin import PartnerScopedAdmin, own_rows
 from accounts.tenancy.models import AccountOwned
-from contacts.models import IdField
+from contacts.models import ContactField, IdField
 from integrations.models import Integration
 from tests.architecture.code import settle
 from tests.architecture.routes import Route, routes
@@ -61,13 +61,16 @@ SCOPED: tuple[str, ...] = (
     "accounts_account",
     "accounts_auditevent",
     "contacts_contact",
+    "contacts_contactfield",
     "contacts_idfield",
+    "contacts_previewpair",
     "contacts_reviewitem",
+    "contacts_ruleset",
 )
 SCOPED += ("integrations_license", "integrations_authentication", "integrations_request")
 OPERATORS_ONLY: tuple[str, ...] = ("accounts_user", "accounts_partner", "usersessions_usersession", "mfa_authenticator")
 OPERATORS_ONLY += ("integrations_integration",)
-MAY_ADD = {"contacts_idfield", "accounts_user", "accounts_partner", "integrations_integration"}
+MAY_ADD = {"contacts_contactfield", "contacts_idfield", "accounts_user", "accounts_partner", "integrations_integration"}
 
 
 def admin_pages(names: Iterable[str], listed: People, row: People) -> dict[str, People]:
@@ -103,6 +106,18 @@ PAGES: Mapping[str, People] = {
     "admin/(?P<url>.*)$": NOWHERE,
     **admin_pages(SCOPED, OF_PARTNERS, ROW),
     **admin_pages(OPERATORS_ONLY, OPERATORS, OPERATORS),
+    "admin:accounts_account_suspend": ROW,
+    "admin:accounts_account_resume": ROW._replace(agent=302, operator=302),  # it is not suspended
+    "admin:contacts_contactfield_relabel": ROW,
+    "admin:contacts_contactfield_choices": ROW._replace(agent=302, operator=302),  # it is a text
+    "admin:contacts_contactfield_retire": ROW,
+    "admin:contacts_ruleset_draft": ROW,
+    "admin:contacts_ruleset_pairs": ROW,
+    "admin:contacts_ruleset_review": ROW,
+    **dict.fromkeys(
+        ("admin:contacts_ruleset_publish", "admin:contacts_ruleset_preview", "admin:contacts_ruleset_discard"),
+        ROW._replace(agent=302, operator=302),  # it is current
+    ),
     "admin:integrations_license_cancel": ROW,
     "admin:integrations_license_keep": ROW._replace(agent=302, operator=302),  # it is not cancelled
     "admin:integrations_authentication_revoke": ROW,
@@ -221,7 +236,10 @@ def _admin_address(route: Route, cast: Cast, rows: Rows) -> str:
         "mfa/authenticator": cast.owner.authenticator_set.get().pk,
         "contacts/contact": rows.contact.pk,
         "contacts/idfield": rows.id_field.pk,
+        "contacts/contactfield": ContactField.objects.for_account(rows.account).get(name="lastName").pk,
         "contacts/reviewitem": rows.review_item.pk,
+        "contacts/previewpair": rows.preview_pair.pk,
+        "contacts/ruleset": rows.preview_pair.preview.rule_set_id,
         "integrations/license": rows.license.pk,
         "integrations/authentication": rows.issued.authentication.pk,
         "integrations/request": rows.request.pk,

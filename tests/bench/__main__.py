@@ -16,6 +16,7 @@ BENCHMARKS = {
     "P4": ("growth", {SQLITE, POSTGRESQL}),
     "P5": ("batch", {SQLITE, POSTGRESQL}),
     "P6": ("single", {SQLITE, POSTGRESQL}),
+    "P7": ("preview", {SQLITE, POSTGRESQL}),
     "P9": ("imports", {SQLITE, POSTGRESQL}),
 }
 """Number → its module, and the databases on which it runs."""
@@ -48,7 +49,7 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--records", type=int, default=100_000, help="of P2 and P3; a fifth of them for P5")
     parser.add_argument(
-        "--contacts", type=int, default=1_000_000, help="in the large account of P4, in the large file of P9"
+        "--contacts", type=int, default=1_000_000, help="in the large account of P4 and P7, in the large file of P9"
     )
     parser.add_argument("--json", type=Path, help="where to write the findings; bench.json in LOCAL_DIR unless given")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="run the state machine of the engine instead")
@@ -73,6 +74,7 @@ def commands(arguments: argparse.Namespace, path: Path) -> Commands:
         "growth": ["--contacts", str(arguments.contacts)],
         "batch": ["--records", str(arguments.records // 5)],
         "single": [],
+        "preview": ["--contacts", str(arguments.contacts)],
         "imports": ["--rows", str(arguments.contacts)],
     }
     return {

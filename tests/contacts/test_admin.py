@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import AuditEvent
-from contacts.models import Contact, IdField
+from contacts.models import Contact, ContactField, IdField
 from tests.conftest import Cast, SignIn
 from tests.factories import default_id_field
 from tests.rows import furnish
@@ -137,3 +137,65 @@ class TestContacts:
         page = agent.get(f"/admin/contacts/reviewitem/{item.pk}/change/").content.decode()
         for contact_id in (item.contact_id, item.other_id):
             assert f"/admin/contacts/contact/{contact_id}/change/" in page
+
+
+class TestContactFields:
+    ADD = "/admin/contacts/contactfield/add/"
+    ACTION = "/admin/contacts/contactfield/{}/{}/"
+
+    def add(self, agent: Client, cast: Cast, **changed: str) -> Any:
+        said = {"account": cast.account.pk, "name": "shoeColour", "label": "Colour", "type": "choice"}
+        return agent.post(self.ADD, {**said, "choices": "red\n\n blue ", **changed})
+
+    def test_a_partner_adds_one_with_its_choices(self, agent: Client, cast: Cast) -> None:
+        assert self.add(agent, cast).status_code == 302
+        field = ContactField.objects.for_account(cast.account).get(name="shoeColour")
+        assert (field.label, field.type, field.choices) == ("Colour", "choice", ["red", "blue"])
+        event = AuditEvent.objects.latest("pk")
+        assert (event.action, event.actor_user_id) == ("contact_field.added", cast.agent.pk)
+        page = agent.get(self.ACTION.format(field.pk, "change")).content.decode()
+        assert "red\nblue" in page or "red<br>blue" in page
+
+    @pytest.mark.parametrize(
+        ("changed", "field"),
+        [
+            ({"name": "email"}, "name"),
+            ({"name": "Not a name"}, "name"),
+            ({"type": "shoe"}, "type"),
+            ({"type": "text"}, "choices"),
+            ({"choices": ""}, "choices"),
+            ({"choices": "red\nRED"}, "choices"),
+            ({"choices": "re\x00d"}, "choices"),
+            ({"label": "x" * 101}, "label"),
+        ],
+    )
+    def test_what_is_wrong_is_said_at_its_field(
+        self, agent: Client, cast: Cast, changed: dict[str, str], field: str
+    ) -> None:
+        assert form_errors(self.add(agent, cast, **changed)).keys() == {field}
+        assert not ContactField.objects.for_account(cast.account).filter(label="Colour").exists()
+
+    def test_only_for_own_accounts(self, agent: Client, cast: Cast) -> None:
+        assert form_errors(self.add(agent, cast, account=str(cast.other_account.pk))).keys() == {"account"}
+
+    def test_it_is_relabelled_extended_and_retired(self, agent: Client, cast: Cast) -> None:
+        self.add(agent, cast)
+        field = ContactField.objects.for_account(cast.account).get(name="shoeColour")
+        assert 'value="Colour"' in agent.get(self.ACTION.format(field.pk, "relabel")).content.decode()
+        for action, answers in (
+            ("relabel", {"label": "Colour of the shoe"}),
+            ("choices", {"choices": "green\ngrey"}),
+            ("retire", {}),
+        ):
+            assert agent.post(self.ACTION.format(field.pk, action), answers).status_code == 302
+        field.refresh_from_db()
+        assert (field.label, field.choices) == ("Colour of the shoe", ["red", "blue", "green", "grey"])
+        assert field.retired_by == cast.agent.email
+        for action in ("relabel", "choices", "retire"):
+            assert agent.get(self.ACTION.format(field.pk, action)).status_code == 302
+
+    def test_what_a_rule_asks_for_is_not_retired(self, agent: Client, cast: Cast) -> None:
+        email = ContactField.objects.for_account(cast.account).get(name="email")
+        page = agent.post(self.ACTION.format(email.pk, "retire"))
+        [error] = page.context["form"].errors["__all__"]
+        assert "Publish rules without it first" in error

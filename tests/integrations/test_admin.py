@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core import mail
 from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.actor import SYSTEM
+from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Account, AuditEvent
+from accounts.services import accounts
 from contacts.models import IdField
 from integrations import credentials
 from integrations.models import Authentication, Integration, License, Price, Request
@@ -17,6 +21,7 @@ from integrations.services import catalogue, requests
 from tests.conftest import Cast, SignIn
 from tests.factories import rest_api
 from tests.rows import Rows, furnish
+from tests.system import System
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +126,52 @@ class TestCancelling:
         agent.post(CANCEL.format(rows.license.pk), {"when": "now", "reason": "They asked."})
         assert agent.post(keep).status_code == 302
         assert license_of(cast.account).active_until is not None
+
+
+class TestSuspending:
+    SUSPEND = "/admin/accounts/account/{}/suspend/"
+    RESUME = "/admin/accounts/account/{}/resume/"
+
+    def test_every_key_is_refused_until_it_is_resumed(
+        self,
+        agent: Client,
+        cast: Cast,
+        rows: Rows,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    ) -> None:
+        system, told = System(rows.issued), []
+        for address, answers, status in (
+            (self.SUSPEND, {"reason": "Not paid."}, 403),
+            (self.SUSPEND, {"reason": "Again."}, 403),
+            (self.RESUME, {}, 200),
+            (self.RESUME, {}, 200),
+        ):
+            with django_capture_on_commit_callbacks(execute=True):
+                assert agent.post(address.format(cast.account.pk), answers).status_code == 302
+            told.append(len(mail.outbox))
+            assert system.call("GET", "/me").status_code == status
+        assert told == [1, 1, 2, 2]
+        assert "Not paid." in mail.outbox[0].body
+        events = AuditEvent.objects.filter(
+            account_id=cast.account.pk, action__in=("account.suspended", "account.resumed")
+        )
+        assert [event.actor_user_id for event in events] == [cast.agent.pk, cast.agent.pk]
+
+    def test_it_needs_a_reason(self, agent: Client, cast: Cast) -> None:
+        page = agent.post(self.SUSPEND.format(cast.account.pk), {"reason": " "})
+        assert page.context["form"].errors.keys() == {"reason"}
+        cast.account.refresh_from_db()
+        assert cast.account.suspended_at is None
+
+    def test_of_two_at_once_the_second_is_told(self, cast: Cast) -> None:
+        accounts.suspend(account=cast.account, reason="x", by=SYSTEM)
+        with pytest.raises(Conflict, match="suspended already"):
+            accounts.suspend(account=cast.account, reason="x", by=SYSTEM)
+        accounts.resume(account=cast.account, by=SYSTEM)
+        with pytest.raises(Conflict, match="not suspended"):
+            accounts.resume(account=cast.account, by=SYSTEM)
+        with pytest.raises(ValidationFailed):
+            accounts.suspend(account=cast.account, reason=" ", by=SYSTEM)
 
 
 class TestRevoking:

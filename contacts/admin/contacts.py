@@ -1,6 +1,5 @@
-"""The admin of the contact base: id fields to add, contacts and review items to read."""
+"""Contacts and review items: to read."""
 
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 from uuid import UUID
@@ -12,56 +11,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts import queries
-from accounts.admin_site import Figure, site
+from accounts.admin_site import site
 from accounts.middleware import actor_of
-from accounts.models import Account
-from accounts.tenancy.admin import OwnAccountFilter, PartnerScopedAdmin, RefusableForm, moment
-from contacts.models import Contact, ExternalId, IdField, ReviewItem
-from contacts.services import fields, reading
-
-
-class IdFieldForm(RefusableForm):
-    class Meta:
-        model = IdField
-        fields = ("account", "name", "label")
-        help_texts: ClassVar[dict[str, str]] = {
-            "name": "As the API calls it, such as webshopCustomerId. It can't be changed later.",
-            "label": "As people read it, such as Webshop customer id. Left empty, it is the name.",
-        }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "label" in self.fields:
-            self.fields["label"].required = False
-
-
-@register(IdField, site=site)
-class IdFieldAdmin(PartnerScopedAdmin):
-    audit_noun = "id_field"
-    form = IdFieldForm
-    list_display = ("name", "label", "account", "source_system", "unique_data", "is_default")
-    list_filter = (OwnAccountFilter,)
-    list_select_related = ("account", "source_system")
-    search_fields = ("name", "label", "account__name", "source_system__name")
-    autocomplete_fields = ("account",)
-    fields = ("account", "name", "label", "source_system", "unique_data", "is_default", "created")
-
-    @display(description="created")
-    def created(self, id_field: IdField) -> str:
-        return moment(id_field.created_at, id_field.account.zone, id_field.created_by)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return IdFieldForm.Meta.fields if obj is None else self.fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.allowed(request)
-
-    def save_model(self, request: HttpRequest, obj: IdField, form: Any, change: bool) -> None:
-        answers = form.cleaned_data
-        added = fields.add_id_field(
-            account=answers["account"], name=answers["name"], label=answers["label"], by=actor_of(request)
-        )
-        obj.pk = added.pk
+from accounts.tenancy.admin import OwnAccountFilter, PartnerScopedAdmin, moment
+from contacts.models import Contact, ExternalId, ReviewItem
+from contacts.services import reading
 
 
 @register(Contact, site=site)
@@ -152,27 +106,15 @@ class ReviewItemAdmin(PartnerScopedAdmin):
 
     @display(description="contact")
     def first_contact(self, item: ReviewItem) -> str:
-        return _contact_link(item.contact_id)
+        return contact_link(item.contact_id)
 
     @display(description="other contact")
     def second_contact(self, item: ReviewItem) -> str:
-        return _contact_link(item.other_id)
+        return contact_link(item.other_id)
 
 
-def _contact_link(contact_id: UUID | None) -> str:
+def contact_link(contact_id: UUID | None) -> str:
     """Empty for the item of a key."""
     if contact_id is None:
         return "-"
     return format_html('<a href="{}">{}</a>', reverse("admin:contacts_contact_change", args=(contact_id,)), contact_id)
-
-
-def open_review_items(accounts: QuerySet[Account]) -> Mapping[int, int]:
-    """Review items that wait for a person, per account."""
-    waiting = ReviewItem.all_accounts.filter(state=ReviewItem.State.OPEN)
-    rows = waiting.filter(account_id__in=accounts.values("pk")).order_by()
-    return dict(rows.values_list("account_id").annotate(Count("pk")))
-
-
-site.figures.append(
-    Figure("Possible duplicates", open_review_items, "admin:contacts_reviewitem_changelist", total=True)
-)
