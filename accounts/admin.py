@@ -71,8 +71,9 @@ class ResumeAccount(ActionPage):
         return f"{row} goes on."
 
 
-@register(Account, site=site)
 class AccountAdmin(PartnerScopedAdmin):
+    """What `contacts` registers, which knows how an account is opened."""
+
     audit_noun = "account"
     action_pages = (SuspendAccount(), ResumeAccount())
     list_display = ("name", "number", "country", "currency", "time_zone", "opened")

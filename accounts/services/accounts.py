@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, ValidationFailed
+from accounts.errors import Conflict, FieldError, ValidationFailed
 from accounts.models import Account, Partner
 from accounts.services import audit, mail
 
@@ -17,7 +18,7 @@ def open_account(
 ) -> Account:
     """Opens an account under a partner. Its contact base is made by `contacts.services.fields.set_up`.
 
-    Raises django.core.exceptions.ValidationError naming each field that is not acceptable.
+    Raises ValidationFailed naming each field that is not acceptable.
     """
     account = Account(
         partner=partner,
@@ -28,7 +29,16 @@ def open_account(
         phone_region=phone_region or country,
         billing_name=name,
     )
-    account.full_clean()
+    try:
+        account.full_clean(exclude=set() if phone_region else {"phone_region"})  # which is the country's
+    except ValidationError as refusal:
+        raise ValidationFailed(
+            [
+                FieldError(field, "invalid", message)
+                for field, found in refusal.message_dict.items()
+                for message in found
+            ]
+        ) from refusal
     account.save(force_insert=True)
     _record(account, "account.opened", by, after={"partner": partner.name, "number": account.number})
     return account

@@ -39,3 +39,8 @@ def to_owners(*, account: Account, template: str, context: dict[str, Any]) -> No
 def to_partner(*, account: Account, template: str, context: dict[str, Any]) -> None:
     """A mail to the address of the account's partner."""
     _send_on_commit(to=[account.partner.email], template=template, context={"account": account, **context})
+
+
+def to_person(*, email: str, account: Account, template: str, context: dict[str, Any]) -> None:
+    """A mail to one address, about an account."""
+    _send_on_commit(to=[email], template=template, context={"account": account, **context})

@@ -136,7 +136,7 @@ def run(*, job_id: str, number: int) -> None:
 
 @task()
 def tidy_up(*, job_id: str, number: int) -> None:
-    """An attempt at deleting the match keys that nobody reads any more, by a worker."""
+    """An attempt at deleting what nobody reads any more, match keys and pairs of earlier previews, by a worker."""
     jobs.attempt(job_id=UUID(job_id), number=number, work=_tidy_up)
 
 
@@ -177,6 +177,8 @@ def _work(job: Job) -> None:
 
 def _tidy_up(job: Job) -> None:
     account = Account.objects.get(pk=job.account_id)
+    over = PreviewPair.objects.for_account(account).filter(preview__rule_set__status=RuleSet.Status.SUPERSEDED)
+    over.delete()
     while rules.sweep(account=account):
         jobs.beat(job=job)
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,9 +124,9 @@ class TestAccounts:
         ],
     )
     def test_what_is_not_acceptable_is_named_and_nothing_is_opened(self, field: str, value: str) -> None:
-        with pytest.raises(ValidationError) as refused:
+        with pytest.raises(ValidationFailed) as refused:
             self.open(**{field: value})
-        assert field in refused.value.message_dict
+        assert field in {error.field for error in refused.value.errors}
         assert not Account.objects.exists()
         assert not AuditEvent.objects.exists()
 

@@ -33,6 +33,7 @@ OTHER_PAGES = {
     "api-docs": "the same for everybody",
     "api-schema": "the same for everybody",
     "export-file": "a link that expires is the permission, and names one account",
+    "invitation": "a link that expires is the permission, and names one account",
     "healthz": "says that the process answers",
     "home": "leads a person to their accounts",
     "readyz": "says that the database answers",
@@ -41,7 +42,9 @@ OTHER_PAGES = {
 OTHER_FORMS = {
     "accounts.admin.PartnerForm": "an operator's, about no account",
     "accounts.admin.UserForm": "an operator's, about no account",
+    "accounts.forms.NewPersonForm": "a person's, about no account",
     "accounts.tenancy.admin.RefusableForm": "the base of the admin's forms, whose choices the admin scopes",
+    "contacts.admin.accounts.OpenForm": "the admin's: opens an account for one of the person's own partners",
     "contacts.admin.fields.ContactFieldForm": "the admin's: the account is chosen among the person's own",
     "contacts.admin.fields.IdFieldForm": "the admin's: the account is chosen among the person's own",
     "integrations.admin.catalogue.IntegrationForm": "an operator's, about no account",

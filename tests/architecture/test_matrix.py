@@ -70,7 +70,14 @@ SCOPED: tuple[str, ...] = (
 SCOPED += ("integrations_license", "integrations_authentication", "integrations_request")
 OPERATORS_ONLY: tuple[str, ...] = ("accounts_user", "accounts_partner", "usersessions_usersession", "mfa_authenticator")
 OPERATORS_ONLY += ("integrations_integration",)
-MAY_ADD = {"contacts_contactfield", "contacts_idfield", "accounts_user", "accounts_partner", "integrations_integration"}
+MAY_ADD = {
+    "accounts_account",
+    "contacts_contactfield",
+    "contacts_idfield",
+    "accounts_user",
+    "accounts_partner",
+    "integrations_integration",
+}
 
 
 def admin_pages(names: Iterable[str], listed: People, row: People) -> dict[str, People]:
@@ -96,6 +103,7 @@ PAGES: Mapping[str, People] = {
     "api-docs": EVERYBODY,
     "api-schema": EVERYBODY,
     "export-file": People(404, 404, 404, 404, 404, 404, 404, 404),  # without a token; with one see test_exports
+    "invitation": People(404, 404, 404, 404, 404, 404, 404, 404),  # without a token; with one see test_invitations
     "home": People(302, 302, 302, 302, 302, 302, 302, 302),  # on to the own account, or to the admin
     "admin:index": STAFF,
     "admin:login": People(302, 403, 403, 403, 302, 302, 302, 302),

@@ -225,7 +225,13 @@ class TestPublishing:
         assert ExternalId.objects.for_account(account).get(value="new").contact_id == family["piet"]
         work()
         assert not MatchKey.objects.for_account(account).exclude(signature__in=rule_set.rules).exists()
-        event = AuditEvent.objects.get(action="rule_set.previewed", account_id=account.pk)
+        assert shown(account)
+        following = previews.begin(account=account, draft=Draft(rules=[["city"]]), by=SYSTEM)
+        work()
+        self.publish(account, following)
+        work()
+        assert not shown(account)
+        event = AuditEvent.objects.filter(action="rule_set.previewed", account_id=account.pk).earliest("pk")
         assert event.after is not None
         assert event.after["rules"][0]["pairs"] == 1
 

@@ -8,11 +8,12 @@ import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from axe_playwright_python.sync_playwright import Axe
+from django.core import mail
 from playwright.sync_api import Page, ViewportSize, expect
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, Role, User
-from accounts.services import members
+from accounts.services import invitations, members
 from integrations.models import Integration, License
 from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
@@ -97,6 +98,24 @@ def test_the_inspector_finds_what_is_wrong(inspect: Callable[[User | None], Insp
     assert light.startswith("Sign in to Concord (light): color-contrast: ['<p")
     assert dark.startswith("Sign in to Concord (dark): color-contrast: ['<p")
     assert wide.endswith("pixels too wide for a phone")
+
+
+def test_pages_of_an_invitation(inspect: Callable[[User | None], Inspector], owner: User, account: Account) -> None:
+    def path(email: str) -> str:
+        invitations.invite(account=account, email=email, role=Role.OWNER, site="", by=SYSTEM)
+        return f"/invitations/{mail.outbox[-1].body.split('/invitations/')[1].split()[0]}"
+
+    inspector = inspect(None)
+    inspector.visit(path("nina@example.com"), f"{account} invites you")
+    inspector.page.get_by_role("button", name="Accept").click()
+    expect(inspector.page.get_by_text("This field is required").first).to_be_visible()
+    inspector.look(f"{account} invites you")
+    inspector.visit(path(UserFactory.create().email), f"{account} invites you")
+    inspector.visit("/invitations/none/", "This invitation is over")
+    signed_in = inspect(owner)
+    signed_in.visit(path("nina@example.org"), f"{account} invites you")
+    signed_in.visit(path(UserFactory.create().email), f"{account} invites you")
+    assert inspector.problems == signed_in.problems == []
 
 
 def test_pages_for_nobody_in_particular(inspect: Callable[[User | None], Inspector]) -> None:
