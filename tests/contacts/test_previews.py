@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from accounts.actor import SYSTEM
 from accounts.errors import Conflict, DomainError
 from accounts.models import Account, AuditEvent
-from contacts import matching
+from contacts import groups, matching
 from contacts.models import (
     Contact,
     ContactBook,
@@ -35,6 +35,7 @@ from contacts.services.previews import findings_of
 from contacts.services.rules import Draft
 from contacts.services.sync import Origin, Record
 from tests import factories
+from tests.contacts.test_statements import captured, unrestricted
 from tests.system import System
 from tests.work import work
 
@@ -174,6 +175,24 @@ def test_nothing_is_written_but_the_preview(account: Account, family: dict[str, 
     assert everything() == before
     assert list(MatchKey.objects.for_account(account).order_by("pk").values()) == keys
     assert not PreviewPair.objects.for_account(account).exists()
+
+
+def test_every_table_that_it_reads_is_restricted_to_the_account(account: Account, family: dict[str, UUID]) -> None:
+    draft = Draft(rules=[["phoneNumber"], ["lastName"]], blocked={"lastName": ["Smith"]})
+    previews.begin(account=account, draft=draft, by=SYSTEM)
+    work()
+    with transaction.atomic():
+        book = store.lock(account.pk)
+        of = {"account_id": account.pk, "signature_id": book.coming[0].signature.id}
+        with captured() as found:
+            keys = [group.key for group in groups.groups(**of, after=None, size=10)]
+            assert groups.groups(**of, after="0" * 32, size=10)
+            assert groups.commonest(**of, size=10)
+            assert groups.keys_of(**of, contact_ids=family.values())
+            known = [*book.rules.asked, book.coming[1]]
+            groups.new_pairs(account_id=account.pk, rule=book.coming[0], known=known, keys=keys)
+    assert len(found) == 9
+    assert [loose for sql, params in found for loose in unrestricted(sql, params, account.pk)] == []
 
 
 def test_keys_that_too_many_share_match_nobody(account: Account) -> None:
