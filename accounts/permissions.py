@@ -12,11 +12,14 @@ class Capability(StrEnum):
     BUY_LICENSES = "buy_licenses"
     MANAGE_AUTHENTICATIONS = "manage_authentications"
     ASK_PARTNER = "ask_partner"
+    EDIT_CONTACTS = "edit_contacts"
+    EXPORT_CONTACTS = "export_contacts"
+    ERASE_CONTACTS = "erase_contacts"
 
 
 GRANTS: dict[Role, frozenset[Capability]] = {
     Role.OWNER: frozenset(Capability),
-    Role.ADMIN: frozenset(Capability),
+    Role.ADMIN: frozenset(Capability) - {Capability.ERASE_CONTACTS},
     Role.VIEWER: frozenset({Capability.SEE}),
 }
 

@@ -188,6 +188,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "contacts.context.navigation",
+                "integrations.context.navigation",
             ]
         },
     }

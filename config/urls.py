@@ -5,13 +5,14 @@ from django.urls import URLPattern, URLResolver, include, path
 from accounts import views
 from accounts.admin_site import site as admin_site
 from config import health
-from contacts.views import ExportFileView
+from contacts.views.exports import ExportFileView
 from integrations.api.views import NothingHereView
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("", include("accounts.urls")),
+    path("settings/<int:account_number>/contacts/", include("contacts.urls")),
     path("settings/<int:account_number>/integrations/", include("integrations.urls")),
     path("exports/<str:token>", ExportFileView.as_view(), name="export-file"),
     path("auth/email/", views.not_offered),

@@ -8,12 +8,22 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from contacts.models import ContactField, Export, ExternalId, IdField, Import, Job, RejectedRow
+from accounts.models import Account
+from contacts.models import ContactField, Export, ExternalId, IdField, Import, Job, RejectedRow, ReviewItem
 from contacts.normalise import Field
 from contacts.sql import instant, json, parameter, select
 
 COUNTS = ("rows", "created", "linked", "updated", "unchanged", "rejected")
 """What an import counts."""
+
+MANY_REVIEWS = 100
+"""Open review items are counted this far: a badge of 99+ says as much as the number."""
+
+
+def open_reviews(account: Account) -> int:
+    """How many doubts wait for a person, MANY_REVIEWS at most."""
+    waiting = ReviewItem.objects.for_account(account).filter(state=ReviewItem.State.OPEN)
+    return len(waiting.order_by().values_list("pk")[:MANY_REVIEWS])
 
 
 def contact_id(*, account_id: int, id_field_id: int, external_id: str) -> UUID | None:

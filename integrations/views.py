@@ -3,13 +3,11 @@
 Every dialog is a page too: htmx asks for it without the frame around it, and all forms are posted plainly.
 """
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
@@ -29,30 +27,9 @@ class IntegrationsView(AccountView):
 
     section = "overview"
 
-    def page(self, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
-        """The page, or only its dialog where htmx asks for it."""
-        frame = "settings/dialog.html" if getattr(self.request, "htmx", False) else "settings/base.html"
-        shared = {
-            "frame": frame,
-            "account": self.account,
-            "membership": self.membership,
-            "section": self.section,
-            "has_other_accounts": self.has_other_accounts(),
-            "may_buy": self.may(Capability.BUY_LICENSES),
-            "may_manage": self.may(Capability.MANAGE_AUTHENTICATIONS),
-            "may_ask": self.may(Capability.ASK_PARTNER),
-            "has_license": queries.has_active_license(self.account, self.rest_api),
-        }
-        response = render(self.request, template, shared | (context or {}), status=status)
-        response["Vary"] = "HX-Request, Cookie"
-        return response
-
     @cached_property
     def rest_api(self) -> Integration:
         return get_object_or_404(Integration, code=Integration.REST_API)
-
-    def to(self, name: str, **named: str) -> HttpResponse:
-        return redirect(reverse(name, kwargs={"account_number": self.account.number, **named}))
 
 
 class OverviewView(IntegrationsView):

@@ -5,7 +5,9 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views import View
 
 from accounts import permissions, queries
@@ -22,12 +24,14 @@ class AccountView(LoginRequiredMixin, View):
     """A page at /settings/<account_number>/…: 404 for who is no member, 403 without the capability.
 
     Gives `self.account`, `self.membership` and `self.actor`. `capabilities` says per method what is needed;
-    a method that is not in it is answered with 405, whatever handler there is.
+    a method that is not in it is answered with 405, whatever handler there is. `section` is the entry of the
+    navigation that the page stands under (templates/settings/base.html).
     """
 
     account: Account
     membership: Membership
     capabilities: ClassVar[dict[str, Capability]]
+    section = ""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -36,6 +40,7 @@ class AccountView(LoginRequiredMixin, View):
         if membership is None:
             raise Http404
         self.membership, self.account = membership, membership.account
+        request.account = self.account  # type: ignore[attr-defined]  # for the navigation's context processors
         structlog.contextvars.bind_contextvars(account=self.account.number)
         needed = self.capabilities.get("GET" if request.method == "HEAD" else str(request.method))
         if needed is None:
@@ -49,9 +54,23 @@ class AccountView(LoginRequiredMixin, View):
         """Who acts, for a service's `by=`."""
         return actor_of(self.request)
 
-    def has_other_accounts(self) -> bool:
-        """Whether there is another account to switch to."""
-        return queries.accounts_of(self.membership.user).exclude(pk=self.account.pk).exists()
+    def page(self, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+        """The page within the settings' frame, or only its dialog where htmx asks for it."""
+        shared = {
+            "frame": "settings/dialog.html" if getattr(self.request, "htmx", False) else "settings/base.html",
+            "account": self.account,
+            "membership": self.membership,
+            "section": self.section,
+            "may": {str(capability): self.may(capability) for capability in Capability},
+            "has_other_accounts": queries.accounts_of(self.membership.user).exclude(pk=self.account.pk).exists(),
+        }
+        response = render(self.request, template, shared | (context or {}), status=status)
+        response["Vary"] = "HX-Request, Cookie"
+        return response
+
+    def to(self, name: str, **named: Any) -> HttpResponse:
+        """A redirect to another page of this account."""
+        return redirect(reverse(name, kwargs={"account_number": self.account.number, **named}))
 
     def may(self, capability: Capability) -> bool:
         """Whether this person may, for pages that show an action to some only."""

@@ -43,6 +43,7 @@ LAYERS: list[tuple[int, str]] = [
     (4, "admin_site"),
     (4, "authentication"),
     (4, "checks"),
+    (4, "context"),
     (4, "forms*"),
     (4, "middleware"),
     (4, "reports"),

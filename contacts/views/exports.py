@@ -1,4 +1,4 @@
-"""The pages about contacts."""
+"""The files of exports."""
 
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.views import View
