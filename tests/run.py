@@ -1,8 +1,9 @@
 """Run the suite twice, on SQLite and on PostgreSQL: `./dev test [pytest arguments]`.
 
-Without arguments it also measures coverage and holds it to its thresholds. With `CI` set, a skipped test
-fails the run: there everything a test could need is installed. A test that makes sense on one database only
-carries the mark of its name, and the other pass leaves it out.
+Without arguments both passes run beside each other, and coverage is measured and held to its thresholds. With
+arguments one follows the other, each at the terminal, for debuggers. With `CI` set, a skipped test fails the run:
+there everything a test could need is installed. A test that makes sense on one database only carries the mark of its
+name, and the other pass leaves it out.
 """
 
 import json
@@ -11,19 +12,19 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 from xml.etree import ElementTree
 
 from tests.postgres import running_postgres
 
 ROOT = Path(__file__).parent.parent
-# The passes that the browser tests take part in
-BROWSER_PASSES = {"sqlite", "postgresql"}
 # What the settings read: both passes start from their defaults, whatever the caller's environment holds
 SETTINGS_VARIABLES = {
     "ALLOWED_HOSTS",
@@ -31,6 +32,7 @@ SETTINGS_VARIABLES = {
     "DATABASE_URL",
     "DEFAULT_FROM_EMAIL",
     "EMAIL_URL",
+    "LOCAL_DIR",
     "PRODUCTION",
     "SECRET_KEY",
 }
@@ -72,12 +74,12 @@ def main(arguments: list[str]) -> int:
     problems = []
     with tempfile.TemporaryDirectory(prefix="concord-tests-") as path:
         folder = Path(path)
-        for vendor in ("sqlite", "postgresql"):
-            code, outcome = _run_pass(vendor, arguments, folder)
-            total += outcome
-            nothing_chosen = code == NO_TESTS_RAN and arguments
-            if code and not nothing_chosen:
-                problems.append(f"The {vendor} pass failed with exit code {code}.")
+        for vendors in [["sqlite"], ["postgresql"]] if arguments else [["sqlite", "postgresql"]]:
+            for vendor, code in _run_passes(vendors, arguments, folder).items():
+                total += _read_report(_report(folder, vendor), vendor)
+                nothing_chosen = code == NO_TESTS_RAN and arguments
+                if code and not nothing_chosen:
+                    problems.append(f"The {vendor} pass failed with exit code {code}.")
         if not arguments:
             problems += _coverage_problems(folder)
     if total.passed + total.failed == 0:
@@ -88,30 +90,49 @@ def main(arguments: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _run_pass(vendor: str, arguments: list[str], folder: Path) -> tuple[int, Outcome]:
-    """Run pytest on one kind of database; return its exit code and what its report says."""
-    print(f"\n== {vendor} ==", flush=True)
-    report = folder / f"{vendor}.xml"
+def _run_passes(vendors: Sequence[str], arguments: list[str], folder: Path) -> dict[str, int]:
+    """Run pytest on each kind of database, all at once, and return their exit codes. Only the first writes to the
+    terminal; what the others write comes after it."""
+    with ExitStack() as stack:
+        passes = {}
+        for number, vendor in enumerate(vendors):
+            environment = {name: value for name, value in os.environ.items() if name not in SETTINGS_VARIABLES}
+            environment |= {"EXPECTED_DB_VENDOR": vendor, "COVERAGE_FILE": str(folder / ".coverage")}
+            environment |= {"LOCAL_DIR": str(folder / vendor)}
+            if vendor == "postgresql":
+                # Before pytest starts: it reads the settings, and with them the database, before any of our hooks
+                environment["DATABASE_URL"] = stack.enter_context(running_postgres())
+            output = None if number == 0 else stack.enter_context((folder / f"{vendor}.log").open("w+b"))
+            process = stack.enter_context(_started(_command(vendor, arguments, folder), environment, output))
+            passes[vendor] = process, output
+        codes = {}
+        for vendor, (process, output) in passes.items():
+            print(f"\n== {vendor} ==", flush=True)
+            if output is not None:
+                _show(output, process)
+            codes[vendor] = process.wait()
+        return codes
+
+
+def _command(vendor: str, arguments: list[str], folder: Path) -> list[str]:
     command = [sys.executable, "-m", *([] if arguments else ["coverage", "run", "-m"]), "pytest"]
-    command += [f"--junit-xml={report}", "-m", "not postgresql" if vendor == "sqlite" else "not sqlite"]
-    if vendor not in BROWSER_PASSES:
-        command.append("--ignore=tests/journeys")
-    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS_VARIABLES}
-    environment |= {"EXPECTED_DB_VENDOR": vendor, "COVERAGE_FILE": str(folder / ".coverage")}
-    if vendor == "sqlite":
-        code = _call([*command, *arguments], environment)
-    else:
-        # Before pytest starts: it reads the settings, and with them the database, before any of our hooks
-        with running_postgres() as url:
-            code = _call([*command, *arguments], environment | {"DATABASE_URL": url})
-    return code, _read_report(report, vendor)
+    other = {"sqlite": "postgresql", "postgresql": "sqlite"}[vendor]
+    command += [f"--junit-xml={_report(folder, vendor)}", "-m", f"not {other}"]
+    return [*command, *arguments]
 
 
-def _call(command: list[str], environment: Mapping[str, str]) -> int:
-    """Run a command to its end; when we are stopped, let it tidy up first."""
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+def _report(folder: Path, vendor: str) -> Path:
+    return folder / f"{vendor}.xml"
+
+
+@contextmanager
+def _started(
+    command: list[str], environment: Mapping[str, str], output: IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command; when we are stopped, it may tidy up first."""
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output) as process:
         try:
-            return process.wait()
+            yield process
         except BaseException as stopped:
             if not isinstance(stopped, KeyboardInterrupt):  # the keyboard reaches the command by itself
                 process.send_signal(signal.SIGINT)
@@ -120,6 +141,21 @@ def _call(command: list[str], environment: Mapping[str, str]) -> int:
             except subprocess.TimeoutExpired:
                 process.kill()
             raise
+
+
+def _show(output: IO[bytes], process: subprocess.Popen[bytes]) -> None:
+    """Print what a process has written to a file, and what it goes on writing, until it ends."""
+    position = 0
+    while True:
+        ended = process.poll() is not None
+        written = os.pread(output.fileno(), 1 << 20, position)
+        position += len(written)
+        sys.stdout.buffer.write(written)
+        sys.stdout.flush()
+        if not written:
+            if ended:
+                return
+            time.sleep(0.2)
 
 
 def _read_report(report: Path, vendor: str) -> Outcome:
@@ -148,7 +184,9 @@ def _coverage_problems(folder: Path) -> list[str]:
     figures = folder / "coverage.json"
     for step in (["combine", "--quiet", str(folder)], ["report"], ["json", "--quiet", "-o", str(figures)]):
         print(flush=True)
-        if _call([*coverage, *step], environment):
+        with _started([*coverage, *step], environment) as process:
+            process.wait()
+        if process.returncode:
             return [f"Coverage could not be measured: coverage {step[0]} failed."]
     return _shortfalls(json.loads(figures.read_text())["files"])
 

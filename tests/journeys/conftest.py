@@ -56,14 +56,14 @@ class LiveApi:
 
         `body` may be bytes, or an iterator of bytes, which is sent in chunks.
         """
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as client:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as client:
             client.request(method, target, body, dict(headers or {}))
             with client.getresponse() as response:
                 return Answer(response.status, dict(response.getheaders()), response.read())
 
     def send_raw(self, data: bytes, *, half_close: bool = False) -> bytes:
         """Writes bytes to the server and returns all that it answers. `half_close` says that no more will come."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as client:
             client.sendall(data)
             if half_close:
                 client.shutdown(socket.SHUT_WR)
@@ -117,7 +117,7 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[by
         finally:
             process.terminate()
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -128,7 +128,7 @@ def serving(log: Path) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
     port = free_port()
     command = ["-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--blocking-threads", "4"]
     with running([*command, "config.wsgi:application"], log) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not listens(port):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -204,7 +204,7 @@ def visit(
 
     def visit(user: User | None, **options: Any) -> Page:
         context = new_context(base_url=live_server.url, **options)
-        context.set_default_timeout(5000)
+        context.set_default_timeout(20_000)
         context.on("console", on_console)
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         context.on("request", on_request)

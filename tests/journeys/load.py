@@ -10,6 +10,9 @@ from contacts.models import Job
 from tests.journeys.conftest import LiveApi, running
 from tests.system import System
 
+HANG = 300
+"""Seconds after which what has not come never will, however slow the machine."""
+
 
 def working(log: Path) -> AbstractContextManager[Any]:
     """A worker on the test database."""
@@ -24,9 +27,9 @@ def begin_import(server: LiveApi, system: System, emails: Mapping[str, str]) -> 
     assert answer.status == 202
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(what: Callable[[], bool]) -> None:
     """Until it is so. If it does not become so, what the jobs say is in the failure."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG
     while not what():
         assert time.monotonic() < deadline, list(Job.all_accounts.values_list("state", "attempts", "progress"))
         time.sleep(0.05)

@@ -35,7 +35,7 @@ class Browser:
 
     def get(self, path: str) -> tuple[str, str]:
         """The path that redirects led to, and the page."""
-        with self.opener.open(self.address + path, timeout=20) as response:
+        with self.opener.open(self.address + path, timeout=60) as response:
             return response.url.removeprefix(self.address), response.read().decode()
 
     def submit(self, path: str, **values: str) -> tuple[str, str]:
@@ -46,7 +46,7 @@ class Browser:
         body = urlencode({"csrfmiddlewaretoken": token[1], **values}).encode()
         request = Request(self.address + path, body, {"Referer": self.address + path})
         try:
-            with self.opener.open(request, timeout=20) as response:
+            with self.opener.open(request, timeout=60) as response:
                 return response.url.removeprefix(self.address), response.read().decode()
         except HTTPError as error:
             with error:
@@ -85,11 +85,11 @@ def demo(home: Path) -> Iterator[tuple[str, str]]:
                 time.sleep(0.1)
             yield address, printed.read_text()
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
             assert "Traceback" not in printed.read_text()
         finally:
             process.terminate()  # and not killed: its worker would live on
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 def answers(port: int) -> bool:

@@ -23,7 +23,7 @@ from contacts.services import merges
 from tests import factories
 from tests.follower import Follower, all_there_is
 from tests.journeys.conftest import LiveApi, serving
-from tests.journeys.load import begin_import, wait_for, working
+from tests.journeys.load import HANG, begin_import, wait_for, working
 from tests.system import System
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,9 +110,14 @@ def merge_two(account: Account, random: Random) -> bool:
     return True
 
 
-def enough(account: Account) -> bool:
-    """The imports are over, and some of every kind of change was among the others."""
+def merge_until_enough(account: Account, random: Random) -> bool:
+    """Whether the imports are over, and some of every kind of change was among the others; merges two until some are.
+
+    No more than that: each merge takes the account's lock, which the imports and the API client wait for too.
+    """
     kinds = Counter(Change.objects.for_account(account).values_list("kind", flat=True))
+    if kinds[Change.Kind.MERGED] < 20:
+        merge_two(account, random)
     running = Job.objects.for_account(account).exclude(state=Job.State.COMPLETED)
     return all(kinds[kind] >= 10 for kind in Change.Kind) and not running.exists()
 
@@ -141,12 +146,12 @@ def test_followers_know_what_is_there(tmp_path: Path) -> None:
             wait_for(lambda: Contact.objects.for_account(account).count() > 1000)
             with at_rest:
                 away = deepcopy(steady)
-            wait_for(lambda: merge_two(account, random) and enough(account))
+            wait_for(lambda: merge_until_enough(account, random))
         finally:
             over.set()
-        writing.result(60)
-        following.result(60)
-        late = coming.result(60)
+        writing.result(HANG)
+        following.result(HANG)
+        late = coming.result(HANG)
         for follower in (steady, late, away):
             while api.read_changes(follower):
                 pass

@@ -22,7 +22,7 @@ from contacts.models import Change, Contact, ExternalId, Job
 from contacts.services import jobs
 from tests import factories
 from tests.journeys.conftest import LiveApi, serving
-from tests.journeys.load import begin_import, wait_for, working
+from tests.journeys.load import HANG, begin_import, wait_for, working
 from tests.system import System
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -103,7 +103,7 @@ def test_what_was_acknowledged_is_there_and_nothing_is_there_twice(tmp_path: Pat
             begin_import(web, system, {f"{name}-{number}": f"{name}-{number}@example.com" for number in range(ROWS)})
         clients = [pool.submit(load.client, number) for number in range(CLIENTS)]
         kill_one_of_each(load, server, worker)
-        answers = [answer for client in clients for answer in client.result(120)]
+        answers = [answer for client in clients for answer in client.result(HANG)]
         wait_for(lambda: Job.all_accounts.filter(state=Job.State.COMPLETED).count() == 2)
 
     assert [job.progress["created"] for job in Job.all_accounts.all()] == [ROWS, ROWS]
