@@ -3,8 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -110,6 +110,11 @@ def merge_two(account: Account, random: Random) -> bool:
     return True
 
 
+def still_running(threads: Iterable[Future[Any]]) -> bool:
+    """That all still run. Raises what one of them came to an end by."""
+    return not any(thread.result() for thread in threads if thread.done())
+
+
 def merge_until_enough(account: Account, random: Random) -> bool:
     """Whether the imports are over, and some of every kind of change was among the others; merges two until some are.
 
@@ -146,7 +151,8 @@ def test_followers_know_what_is_there(tmp_path: Path) -> None:
             wait_for(lambda: Contact.objects.for_account(account).count() > 1000)
             with at_rest:
                 away = deepcopy(steady)
-            wait_for(lambda: merge_until_enough(account, random))
+            others = (writing, following, coming)
+            wait_for(lambda: still_running(others) and merge_until_enough(account, random))
         finally:
             over.set()
         writing.result(HANG)
