@@ -26,11 +26,11 @@ from accounts.tenancy.admin import (
     moment,
     posted,
 )
-from accounts.tenancy.forms import AccountForm
+from accounts.tenancy.forms import AccountForm, NoteField
 
 
 class SuspendForm(AccountForm):
-    reason = forms.CharField(max_length=500, widget=forms.Textarea({"rows": 3}), help_text="The owners read it.")
+    reason = NoteField(help_text="The owners read it.")
 
 
 class SuspendAccount(ActionPage):

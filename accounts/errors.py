@@ -3,9 +3,12 @@
 The API turns them into problem+json (RFC 9457), the settings UI into form errors, the admin into messages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+MODEL_CODES = {"blank": "required", "max_length": "too_long"}
+"""Our codes for those of Django's models; any other is `invalid`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,18 @@ class ValidationFailed(DomainError):
     def of(cls, field: str, code: str, detail: str) -> "ValidationFailed":
         """The refusal of a single field."""
         return cls([FieldError(field, code, detail)])
+
+    @classmethod
+    def of_model(cls, error_dict: Mapping[str, Iterable[Any]]) -> "ValidationFailed":
+        """What a model says of its own fields, as in a Django ValidationError's `error_dict`."""
+        return cls(
+            [
+                FieldError(name, MODEL_CODES.get(fault.code, "invalid"), message)
+                for name, faults in error_dict.items()
+                for fault in faults
+                for message in fault.messages
+            ]
+        )
 
 
 class MalformedJSON(DomainError):

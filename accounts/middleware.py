@@ -75,11 +75,11 @@ def client_address(request: HttpRequest) -> str | None:
     return address
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person behind a request, for a service's `by=`."""
+def actor_of(request: HttpRequest, label: str = "") -> Actor:
+    """Who is behind a request, for a service's `by=`: the signed-in person, or whoever the label says."""
     return Actor(
-        label=str(request.user),
-        user_id=request.user.pk,
+        label=label or str(request.user),
+        user_id=None if label else request.user.pk,
         address=client_address(request),
         request_id=getattr(request, "id", ""),
     )

@@ -7,10 +7,9 @@ from django.shortcuts import redirect, render
 from django.views import View
 
 from accounts import queries
-from accounts.actor import Actor
 from accounts.errors import DomainError, NotFound
 from accounts.forms import NewPersonForm
-from accounts.middleware import actor_of, client_address
+from accounts.middleware import actor_of
 from accounts.models import Invitation, User
 from accounts.services import invitations
 
@@ -66,14 +65,12 @@ class InvitationView(View):
         form = NewPersonForm(request.POST, email=self.invitation.email)
         if form.is_valid():
             answers = form.cleaned_data
-            by = Actor(
-                label=self.invitation.email,
-                address=client_address(request),
-                request_id=getattr(request, "id", ""),
-            )
             try:
                 invitations.accept_as_new_person(
-                    invitation=self.invitation, name=answers["name"], password=answers["password1"], by=by
+                    invitation=self.invitation,
+                    name=answers["name"],
+                    password=answers["password1"],
+                    by=actor_of(request, self.invitation.email),
                 )
             except DomainError as error:
                 form.add_error(None, error.detail)

@@ -8,7 +8,7 @@ from django.core import signing
 from uuid_utils.compat import uuid7
 
 from accounts.models import Account
-from accounts.tenancy.forms import AccountForm
+from accounts.tenancy.forms import AccountForm, NoteField
 from contacts.catalogue import KIND_CHOICES
 from integrations import queries
 from integrations.models import Request
@@ -19,17 +19,16 @@ DAY = 24 * 3600
 class ReasonForm(AccountForm):
     """Why the partner is asked."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3}),
+    reason = NoteField(
         help_text="Your partner reads this before deciding.",
         error_messages={"required": "Say why, so that your partner can act on it."},
     )
 
 
-class AskForm(AccountForm):
+class AskForm(ReasonForm):
     """What the partner is asked for, and why."""
+
+    field_order = ("kind", "system", "reason")
 
     kind = forms.ChoiceField(
         label="What do you need?",
@@ -47,24 +46,12 @@ class AskForm(AccountForm):
         required=False,
         help_text="Its name, such as Webshop Belgium. Only for an extra id field.",
     )
-    reason = forms.CharField(
-        label="Why?",
-        max_length=500,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Your partner reads this before deciding.",
-        error_messages={"required": "Say why, so that your partner can act on it."},
-    )
 
 
 class MessageForm(AccountForm):
     """A message about a request."""
 
-    text = forms.CharField(
-        label="Message",
-        max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        error_messages={"required": "Write a message."},
-    )
+    text = NoteField(label="Message", max_length=1000, error_messages={"required": "Write a message."})
 
 
 class RevokeForm(AccountForm):

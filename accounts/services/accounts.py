@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, FieldError, ValidationFailed
+from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Account, Partner
 from accounts.services import audit, mail
 
@@ -32,13 +32,7 @@ def open_account(
     try:
         account.full_clean(exclude=set() if phone_region else {"phone_region"})  # which is the country's
     except ValidationError as refusal:
-        raise ValidationFailed(
-            [
-                FieldError(field, "invalid", message)
-                for field, found in refusal.message_dict.items()
-                for message in found
-            ]
-        ) from refusal
+        raise ValidationFailed.of_model(refusal.error_dict) from refusal
     account.save(force_insert=True)
     _record(account, "account.opened", by, after={"partner": partner.name, "number": account.number})
     return account

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.actor import Actor
-from accounts.errors import Conflict, FieldError, ValidationFailed
+from accounts.errors import Conflict, ValidationFailed
 from accounts.models import User
 from accounts.services import audit
 
@@ -102,14 +102,10 @@ def _rights(user: User) -> dict[str, object]:
 def _check(user: User) -> None:
     try:
         user.full_clean()
-    except ValidationError as error:
-        raise ValidationFailed(
-            [
-                FieldError("email" if field == "__all__" else field, "invalid", message)
-                for field, messages in error.message_dict.items()
-                for message in messages
-            ]
-        ) from error
+    except ValidationError as refusal:
+        # The only rule over the whole row: an address is one person's.
+        faults = {"email" if name == "__all__" else name: faults for name, faults in refusal.error_dict.items()}
+        raise ValidationFailed.of_model(faults) from refusal
 
 
 def _record(

@@ -33,6 +33,13 @@ class AccountFormMixin:
             self.add_error(None, error.detail)  # type: ignore[attr-defined]
 
 
+class NoteField(forms.CharField):
+    """A few sentences that the account and its partner write for each other to read: a reason, an answer, a message."""
+
+    def __init__(self, *, max_length: int = 500, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, widget=forms.Textarea({"rows": 3}), **kwargs)
+
+
 class AccountForm(AccountFormMixin, forms.Form):
     """A form over an account's rows that a service validates and saves."""
 

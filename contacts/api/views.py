@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from accounts.actor import Actor
 from accounts.errors import Conflict, DomainError, NotFound, ValidationFailed
-from accounts.middleware import client_address
+from accounts.middleware import actor_of
 from accounts.models import Account
 from accounts.rest import problem
 from accounts.tenancy.api import AccountAPIView, sent_parameters
@@ -46,8 +46,7 @@ class ContactAPIView(AccountAPIView):
     @property
     def by(self) -> Actor:
         """The authentication, for a service's `by=`."""
-        address = client_address(self.request._request)
-        return Actor(label=self.caller.key, address=address, request_id=self.origin.request_id)
+        return actor_of(self.request._request, self.caller.key)
 
     def body(self) -> bytes:
         """The raw body; empty when none was sent."""

@@ -3,9 +3,8 @@
 from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.views import View
 
-from accounts.actor import Actor
 from accounts.errors import NotFound
-from accounts.middleware import client_address
+from accounts.middleware import actor_of
 from contacts.models import Export
 from contacts.services import exports
 
@@ -16,9 +15,8 @@ class ExportFileView(View):
     """The file of an export, for whoever has a link to it that has not expired: the link itself is the permission."""
 
     def get(self, request: HttpRequest, token: str) -> StreamingHttpResponse:
-        by = Actor(label="link", address=client_address(request), request_id=getattr(request, "id", ""))
         try:
-            export, content = exports.open_link(token=token, by=by)
+            export, content = exports.open_link(token=token, by=actor_of(request, "link"))
         except NotFound as error:
             raise Http404(error.detail) from None
         name = f"contacts-{export.account.number}-{export.pk}.{export.format}"

@@ -13,7 +13,7 @@ from accounts.admin_site import site
 from accounts.middleware import actor_of
 from accounts.services import billing
 from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, posted
-from accounts.tenancy.forms import AccountForm
+from accounts.tenancy.forms import AccountForm, NoteField
 from integrations import queries
 from integrations.models import Authentication, License
 from integrations.services import licenses
@@ -29,7 +29,7 @@ def ending_choices(account: Any) -> list[tuple[str, str]]:
 
 class CancelForm(AccountForm):
     when = forms.ChoiceField(label="Ends", widget=forms.RadioSelect)
-    reason = forms.CharField(max_length=500, widget=forms.Textarea({"rows": 3}), help_text="The account reads it.")
+    reason = NoteField(help_text="The account reads it.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

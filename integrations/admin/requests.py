@@ -13,9 +13,10 @@ from django.utils.html import format_html
 from accounts.admin_site import site
 from accounts.middleware import actor_of
 from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, posted
-from accounts.tenancy.forms import AccountForm
+from accounts.tenancy.forms import AccountForm, NoteField
 from integrations import queries
 from integrations.admin.licenses import NOW, ending_choices
+from integrations.forms import MessageForm
 from integrations.models import Request
 from integrations.services import requests
 
@@ -26,7 +27,7 @@ class DecideForm(AccountForm):
     """Takes `row=`, the request: what can be decided depends on what was asked."""
 
     decision = forms.ChoiceField(widget=forms.RadioSelect)
-    answer = forms.CharField(max_length=500, widget=forms.Textarea({"rows": 3}), help_text="The account reads it.")
+    answer = NoteField(help_text="The account reads it.")
 
     def __init__(self, *args: Any, row: Request, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,10 +103,6 @@ class DecideRequest(RequestAction):
             by=actor_of(request),
         )
         return f"The request of {row.account} is {decided.get_status_display().lower()}."
-
-
-class MessageForm(AccountForm):
-    text = forms.CharField(max_length=1000, widget=forms.Textarea({"rows": 3}), help_text="The account reads it.")
 
 
 class WriteAboutRequest(RequestAction):

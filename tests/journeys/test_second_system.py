@@ -37,7 +37,7 @@ def ask(page: Page) -> None:
     expect(dialog.get_by_role("heading", name="Ask Lantern Agency")).to_be_visible()
     expect(dialog.get_by_role("radio", name="An extra id field")).to_be_checked()
     dialog.get_by_label("Which system is the id field for?").fill("Webshop")
-    dialog.get_by_label("Why?").fill("Our new shop starts in May.")
+    dialog.get_by_label("Reason").fill("Our new shop starts in May.")
     dialog.get_by_role("button", name="Send the request").click()
     expect(page.get_by_role("heading", name="An extra id field: Webshop")).to_be_visible()
 
