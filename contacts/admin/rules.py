@@ -1,6 +1,5 @@
 """Rule sets: to read, to change by a draft with a preview, to publish and to restore."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 
-from accounts import queries
+from accounts import queries, spreadsheets
 from accounts.admin_site import site
 from accounts.middleware import actor_of
 from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, own_rows, posted
@@ -250,13 +249,6 @@ class SendToReview(ActionPage):
         return "The review items are being opened."
 
 
-class Line:
-    """What csv.writer writes to, to have each line by itself."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 @register(RuleSet, site=site)
 class RuleSetAdmin(PartnerScopedAdmin):
     audit_noun = "rule_set"
@@ -327,11 +319,9 @@ class RuleSetAdmin(PartnerScopedAdmin):
 
 
 def csv_of(pairs: Iterable[PreviewPair]) -> Iterator[str]:
-    """Ids only, which no spreadsheet takes for a formula."""
-    writer = csv.writer(Line())
-    yield writer.writerow(["rule", "contact", "other contact", "both have an id in"])
-    for pair in pairs:
-        yield writer.writerow([pair.rule, pair.contact_id, pair.other_id, pair.id_field.name if pair.id_field else ""])
+    """Ids, and no values."""
+    yield from spreadsheets.lines([["rule", "contact", "other contact", "both have an id in"]])
+    yield from spreadsheets.lines([pair.rule, pair.contact_id, pair.other_id, pair.id_field] for pair in pairs)
 
 
 class PreviewFilter(SimpleListFilter):

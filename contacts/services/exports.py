@@ -1,7 +1,5 @@
 """Exports: all contacts of an account as one file, made in the background, behind a link that expires."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django_tasks import task
 
+from accounts import spreadsheets
 from accounts.actor import Actor
 from accounts.errors import NotFound
 from accounts.models import Account
@@ -25,8 +24,6 @@ CHUNK = 1000
 """Contacts that are read in one go."""
 LINK_LASTS = timedelta(hours=1)
 SALT = "contacts.export"
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
 
 Progress = dict[str, Any]
 Columns = dict[str, list[str]]
@@ -128,30 +125,18 @@ def _as_ndjson(contacts: list[dict[str, Any]]) -> bytes:
 
 
 def _csv_header(columns: Columns) -> bytes:
-    """With the mark that tells spreadsheets that this is UTF-8."""
-    return b"\xef\xbb\xbf" + _csv_lines([["id", *columns["ids"], *columns["values"], "created_at", "updated_at"]])
+    names = ["id", *columns["ids"], *columns["values"], "created_at", "updated_at"]
+    return spreadsheets.MARK.encode() + _csv([names])
 
 
 def _as_csv(contacts: list[dict[str, Any]], columns: Columns) -> bytes:
     rows = []
     for contact in contacts:
-        ids = [cell(contact["external_ids"].get(name, [])) for name in columns["ids"]]
-        values = [cell(contact["values"].get(name)) for name in columns["values"]]
+        ids = [contact["external_ids"].get(name, []) for name in columns["ids"]]
+        values = [contact["values"].get(name) for name in columns["values"]]
         rows.append([contact["id"], *ids, *values, contact["created_at"], contact["updated_at"]])
-    return _csv_lines(rows)
+    return _csv(rows)
 
 
-def _csv_lines(rows: list[list[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula; several with semicolons between them."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+def _csv(rows: list[list[Any]]) -> bytes:
+    return "".join(spreadsheets.lines(rows)).encode()

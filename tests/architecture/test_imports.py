@@ -13,6 +13,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "models*"),
     (0, "errors"),
     (0, "actor"),
+    (0, "spreadsheets"),
     (0, "api.caller"),
     (0, "catalogue"),
     (0, "columns"),
@@ -62,6 +63,7 @@ LAYERS: list[tuple[int, str]] = [
 PURE = (
     "accounts.actor",
     "accounts.errors",
+    "accounts.spreadsheets",
     "contacts.api.conditions",
     "contacts.catalogue",
     "contacts.columns",

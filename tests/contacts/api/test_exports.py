@@ -89,16 +89,7 @@ def test_ndjson_has_the_contacts_as_the_api_shows_them(crm: System) -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+316", "-5", "@x", "\tx", "\rx"])
-def test_no_cell_begins_a_formula(text: str) -> None:
-    assert exports.cell(text) == f"'{text}"
-    assert exports.cell([text, "b"]) == f"'{text}; b"
-
-
-def test_cells_are_text(account: Account, crm: System) -> None:
-    assert [exports.cell(value) for value in (None, True, False, 7, ["a", "b"], "x=1")] == [
-        *("", "true", "false", "7", "a; b", "x=1")
-    ]
+def test_no_cell_begins_a_formula(account: Account, crm: System) -> None:
     fields.add_contact_field(account=account, name="age", label="", type="integer", choices=(), by=SYSTEM)
     crm.call("POST", "/contacts", {"external_id": "=1", "values": {"age": -5, "firstName": "=cmd()"}})
     [row] = csv.DictReader(io.StringIO(content(exported(crm)["link"])))
