@@ -95,28 +95,26 @@ def buy(*, account: Account, integration: Integration, by: Actor) -> License:
 def cancel(*, license: License, at_period_end: bool, reason: str, by: Actor) -> License:
     """Ends a license now, or at the end of the paid month in the account's time zone.
 
-    From then on its authentications answer 403 `license_inactive`; nothing is deleted.
-    Raises Conflict `license_ended` when it has ended already, ValidationFailed when the reason is missing.
+    From then on its authentications answer 403 `license_inactive`; nothing is deleted. One that is cancelled already
+    may be made to end sooner. Raises Conflict `license_ended` when it has ended, `already_cancelled` when it would end
+    no sooner, ValidationFailed when the reason is missing.
     """
     if not reason.strip():
         raise ValidationFailed.of("reason", "required", "Say why the license is cancelled; the account sees it.")
-    license_: License = (
-        License.objects.for_account(license.account_id)
-        .select_for_update(of=("self",))
-        .select_related("integration", "charge", "account")
-        .get(pk=license.pk)
-    )
-    now = timezone.now()
-    if license_.active_until is not None and license_.active_until <= now:
+    license_, now = _locked(license), timezone.now()
+    account, until = license_.account, license_.active_until
+    if until is not None and until <= now:
         raise Conflict("This license has ended already.", code="license_ended")
-    account = license_.account
     end = billing.period_end(account=account, now=now) if at_period_end else now
-    before = {"active_until": license_.active_until}
     # A license that was to begin later and is cancelled before ends where it would have begun.
-    license_.active_until = max(end, license_.active_from)
+    end = max(end, license_.active_from)
+    if until is not None and until <= end:
+        detail = f"{license_.cancelled_by} has cancelled this license already, and it ends no later."
+        raise Conflict(detail, code="already_cancelled")
+    before, license_.active_until = {"active_until": until}, end
     license_.cancelled_at, license_.cancelled_by, license_.cancel_reason = now, by.label, reason.strip()[:500]
     license_.save(update_fields=["active_until", "cancelled_at", "cancelled_by", "cancel_reason"])
-    last_instant = license_.active_until - timedelta(microseconds=1)
+    last_instant = end - timedelta(microseconds=1)
     billing.close_charge(charge=license_.charge, ends_on=last_instant.astimezone(account.zone).date(), by=by)
     audit.record(
         account=account,
@@ -142,13 +140,13 @@ def keep(*, license: License, by: Actor) -> License:
     Raises Conflict `not_cancelled`, `license_ended`, `already_active` when it has been bought again meanwhile.
     """
     Account.objects.select_for_update().get(pk=license.account_id)  # as `buy`, so that two don't go on
-    rows = License.objects.for_account(license.account_id)
-    license_: License = rows.select_related("integration", "charge", "account").get(pk=license.pk)
+    license_ = _locked(license)
     if license_.active_until is None:
         raise Conflict("This license is not cancelled.", code="not_cancelled")
     if license_.active_until <= timezone.now():
         raise Conflict("This license has ended already. The account can buy it again.", code="license_ended")
-    if rows.filter(integration=license_.integration, active_until__isnull=True).exists():
+    others = License.objects.for_account(license_.account_id).filter(integration=license_.integration)
+    if others.filter(active_until__isnull=True).exists():
         raise Conflict("The account has bought it again already; the new license follows.", code="already_active")
     before = {"active_until": license_.active_until, "reason": license_.cancel_reason}
     license_.active_until = license_.cancelled_at = None
@@ -169,3 +167,10 @@ def keep(*, license: License, by: Actor) -> License:
         context={"license": license_, "by": by},
     )
     return license_
+
+
+def _locked(license: License) -> License:
+    """The license as it is now, locked against everybody else's decision."""
+    rows = License.objects.for_account(license.account_id).select_for_update(of=("self",))
+    locked: License = rows.select_related("integration", "charge", "account").get(pk=license.pk)
+    return locked

@@ -20,6 +20,7 @@ def ask_to_deactivate(*, license: License, reason: str, by: Actor) -> Request:
     while one is open, `license_ended` when there is nothing left to cancel.
     """
     reason = _written("reason", reason, 500, "Say why, so that your partner can act on it.")
+    Account.objects.select_for_update().get(pk=license.account_id)  # in the order of licenses.keep
     license_ = License.objects.for_account(license.account_id).select_for_update().get(pk=license.pk)
     if license_.active_until is not None:
         raise Conflict("This license has been cancelled already.", code="license_ended")
