@@ -99,12 +99,14 @@ def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
     contact_fields = ContactField.objects.for_account(account_id).values(
         "name", "label", "type", "choices", retired=Q(retired_at__isnull=False)
     )
-    id_fields = IdField.objects.for_account(account_id).values_list("pk", "name", "label", "source_system__name")
+    id_fields = IdField.objects.for_account(account_id).values_list(
+        "pk", "name", "label", "source_system__name", Q(retired_at__isnull=False)
+    )
     return {
         "fields": list(contact_fields),
         "id_fields": [
-            {"name": name, "label": label, "source_system": system, "yours": pk == own_id_field_id}
-            for pk, name, label, system in id_fields
+            {"name": name, "label": label, "source_system": system, "yours": pk == own_id_field_id, "retired": retired}
+            for pk, name, label, system, retired in id_fields
         ],
     }
 

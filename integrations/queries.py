@@ -144,6 +144,11 @@ def live_authentications(license: License) -> list[Authentication]:
     return list(rows.select_related("account", "id_field__source_system").order_by("created_at", "pk"))
 
 
+def has_live_authentication(id_field: IdField) -> bool:
+    """Whether a system is connected to an id field."""
+    return bool(Authentication.objects.for_account(id_field.account_id).filter(id_field=id_field).live().exists())
+
+
 @dataclass(frozen=True, slots=True)
 class IdFieldChoice:
     """An id field in the question which one to link to; `authentication` is the live one that has it."""
@@ -169,7 +174,7 @@ def messages_about(request: Request) -> QuerySet[RequestMessage]:
 
 
 def id_field_choices(account: Account) -> list[IdFieldChoice]:
-    """All id fields of an account, the default one first."""
+    """The id fields of an account that may be chosen, or are taken, the default one first."""
     live = {row.id_field_id: row for row in Authentication.objects.for_account(account).live()}
-    rows = IdField.objects.for_account(account).select_related("source_system")
+    rows = IdField.objects.for_account(account).filter(retired_at__isnull=True).select_related("source_system")
     return [IdFieldChoice(row, live.get(row.pk)) for row in rows]

@@ -1,4 +1,4 @@
-"""Id fields, to read and to add; contact fields, to add, relabel and retire."""
+"""Contact fields, to add, relabel and retire; and what their pages share with those of id fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,14 +15,8 @@ from contacts.models import ContactField, FieldType, IdField
 from contacts.services import fields
 
 
-class IdFieldForm(RefusableForm):
-    class Meta:
-        model = IdField
-        fields = ("account", "name", "label")
-        help_texts: ClassVar[dict[str, str]] = {
-            "name": "As the API calls it, such as webshopCustomerId. It can't be changed later.",
-            "label": "As people read it, such as Webshop customer id. Left empty, it is the name.",
-        }
+class FieldForm(RefusableForm):
+    """What a new field is called. A label may be left out."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,33 +24,22 @@ class IdFieldForm(RefusableForm):
             self.fields["label"].required = False
 
 
-@register(IdField, site=site)
-class IdFieldAdmin(PartnerScopedAdmin):
-    audit_noun = "id_field"
-    form = IdFieldForm
-    list_display = ("name", "label", "account", "source_system", "unique_data", "is_default")
-    list_filter = (OwnAccountFilter,)
-    list_select_related = ("account", "source_system")
-    search_fields = ("name", "label", "account__name", "source_system__name")
-    autocomplete_fields = ("account",)
-    fields = ("account", "name", "label", "source_system", "unique_data", "is_default", "created")
+class FieldAdmin(PartnerScopedAdmin):
+    """Fields of an account: added by their form, and from then on changed by action pages alone."""
 
-    @display(description="created")
-    def created(self, id_field: IdField) -> str:
-        return moment(id_field.created_at, id_field.account.zone, id_field.created_by)
+    form: type[FieldForm]
+    list_filter: ClassVar[Any] = (OwnAccountFilter,)
+    autocomplete_fields = ("account",)
+
+    @display(description="retired", ordering="retired_at")
+    def retired(self, field: IdField | ContactField) -> str:
+        return moment(field.retired_at, field.account.zone, field.retired_by)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return IdFieldForm.Meta.fields if obj is None else self.fields
+        return self.form.Meta.fields if obj is None else self.fields  # type: ignore[attr-defined]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.allowed(request)
-
-    def save_model(self, request: HttpRequest, obj: IdField, form: Any, change: bool) -> None:
-        answers = form.cleaned_data
-        added = fields.add_id_field(
-            account=answers["account"], name=answers["name"], label=answers["label"], by=actor_of(request)
-        )
-        obj.pk = added.pk
 
 
 class ChoicesField(forms.Field):
@@ -68,7 +51,7 @@ class ChoicesField(forms.Field):
         return [line.strip() for line in (value or "").splitlines() if line.strip()]
 
 
-class ContactFieldForm(RefusableForm):
+class ContactFieldForm(FieldForm):
     choices = ChoicesField(
         required=False,
         help_text="One a line, for a choice or multiple choice. More can be added later, and none taken away.",
@@ -82,11 +65,6 @@ class ContactFieldForm(RefusableForm):
             "label": "As people read it, such as Loyalty card. Left empty, it is the name.",
             "type": "It can't be changed later.",
         }
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "label" in self.fields:
-            self.fields["label"].required = False
 
 
 class FieldAction(ActionPage):
@@ -154,7 +132,7 @@ class RetireField(FieldAction):
 
 
 @register(ContactField, site=site)
-class ContactFieldAdmin(PartnerScopedAdmin):
+class ContactFieldAdmin(FieldAdmin):
     audit_noun = "contact_field"
     form = ContactFieldForm
     action_pages = (RelabelField(), AddChoices(), RetireField())
@@ -162,23 +140,12 @@ class ContactFieldAdmin(PartnerScopedAdmin):
     list_filter = (OwnAccountFilter, "type")
     list_select_related = ("account",)
     search_fields = ("name", "label", "account__name")
-    autocomplete_fields = ("account",)
     ordering = ("account__name", "position")
     fields = ("account", "name", "label", "type", "choice_list", "retired")
 
     @display(description="choices")
     def choice_list(self, field: ContactField) -> str:
         return "\n".join(field.choices) or "-"
-
-    @display(description="retired", ordering="retired_at")
-    def retired(self, field: ContactField) -> str:
-        return moment(field.retired_at, field.account.zone, field.retired_by)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ContactFieldForm.Meta.fields if obj is None else self.fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.allowed(request)
 
     def save_model(self, request: HttpRequest, obj: ContactField, form: Any, change: bool) -> None:
         answers = {name: form.cleaned_data[name] for name in ContactFieldForm.Meta.fields}

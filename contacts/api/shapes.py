@@ -202,12 +202,16 @@ FIELDS: Schema = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["name", "label", "source_system", "yours"],
+                "required": ["name", "label", "source_system", "yours", "retired"],
                 "properties": {
                     "name": {"type": "string"},
                     "label": {"type": "string"},
                     "source_system": {"type": ["string", "null"]},
                     "yours": {"type": "boolean"},
+                    "retired": {
+                        "type": "boolean",
+                        "description": "Takes no ids any more; those there are stay readable.",
+                    },
                 },
             },
         },

@@ -36,7 +36,7 @@ class Write(AccountOwned):
     at = models.DateTimeField(default=timezone.now)
 
     class Meta(AccountOwned.Meta):
-        pass
+        indexes = (models.Index(fields=("account", "id_field", "-at"), name="contacts_write_id_field"),)
 
     def __str__(self) -> str:
         return f"Write {self.pk}"

@@ -30,7 +30,10 @@ class SourceSystem(AccountOwned):
 
 
 class IdField(AccountOwned):
-    """A namespace of external ids. Its source system is set once, by its first authentication, and stays."""
+    """A namespace of external ids. Its source system is set once, by its first authentication, and stays.
+
+    A retired one takes no ids any more, and no authentication; the ids in it stay readable.
+    """
 
     name = models.CharField(max_length=63, validators=[NAME])
     label = models.CharField(max_length=100)
@@ -43,6 +46,8 @@ class IdField(AccountOwned):
     is_default = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=254)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retired_by = models.CharField(max_length=254, blank=True, editable=False)
 
     class Meta(AccountOwned.Meta):
         ordering = ("-is_default", "pk")
@@ -59,6 +64,11 @@ class IdField(AccountOwned):
                 name="contacts_idfield_source",
                 condition=models.Q(source_system__isnull=True, unique_data="")
                 | (models.Q(source_system__isnull=False) & ~models.Q(unique_data="")),
+            ),
+            models.CheckConstraint(
+                name="contacts_idfield_retired",
+                condition=models.Q(retired_at__isnull=True, retired_by="")
+                | (models.Q(retired_at__isnull=False) & ~models.Q(retired_by="")),
             ),
         )
 

@@ -2,7 +2,7 @@
 
 import secrets
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -23,8 +23,6 @@ MAX_CHOICES = 500
 MAX_CHOICE = 100
 UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories of control characters, halves of surrogate pairs, and line breaks."""
-MODEL_CODES = {"blank": "required", "max_length": "too_long"}
-"""Our codes for Django's; any other is `invalid`."""
 
 
 @transaction.atomic
@@ -73,6 +71,32 @@ def add_id_field(*, account: Account, name: str, label: str, by: Actor) -> IdFie
         by=by,
     )
     return id_field
+
+
+@transaction.atomic
+def retire_id_field(*, id_field: IdField, is_in_use: Callable[[IdField], bool], by: Actor) -> IdField:
+    """Lets an id field take no ids and no authentication any more; the ids in it stay readable. Once retired, it stays
+    so.
+
+    `is_in_use` says whether it has a live authentication, asked while nobody can bind the field. Raises Conflict
+    `id_field_in_use`, `id_field_retired`.
+    """
+    store.lock(id_field.account_id)  # so that no write is under way
+    locked: IdField = _bindable(id_field.account_id).select_related("account").get(pk=id_field.pk)
+    if locked.retired_at is not None:
+        raise Conflict(f"{locked.name} is retired already.", code="id_field_retired")
+    if is_in_use(locked):
+        raise Conflict(f"{locked.name} has a live authentication. Revoke that first.", code="id_field_in_use")
+    locked.retired_at, locked.retired_by = timezone.now(), by.label
+    locked.save(update_fields=["retired_at", "retired_by"])
+    audit.record(
+        account=locked.account,
+        action="id_field.retired",
+        object_id=locked.pk,
+        object_label=locked.name,
+        by=by,
+    )
+    return locked
 
 
 @transaction.atomic
@@ -185,16 +209,11 @@ def _taken(account: Account, name: str) -> list[FieldError]:
 
 def _faults(row: IdField | ContactField, *, but: Collection[str] = ()) -> list[FieldError]:
     """What the model says of its own fields, and the characters of the label."""
-    errors = []
+    errors: list[FieldError] = []
     try:
         row.full_clean(exclude=but, validate_constraints=False)
     except ValidationError as refusal:
-        errors = [
-            FieldError(name, MODEL_CODES.get(fault.code or "", "invalid"), message)
-            for name, faults in refusal.error_dict.items()
-            for fault in faults
-            for message in fault.messages
-        ]
+        errors = ValidationFailed.of_model(refusal.error_dict).errors
     if row.label != row.name and not _is_writable(row.label):
         errors.append(FieldError("label", "invalid_characters", "Write the label without control characters."))
     return errors
@@ -250,13 +269,13 @@ def bind(*, account: Account, id_field_id: int, unique_data: str, kind: str, sys
     because the ids in it are that system's. A free one takes the system of that kind and name, made if new.
 
     Raises NotFound for another account's id field, ValidationFailed (`unique_data`, `kind`, `system_name`),
-    Conflict `id_field_of_other_system`.
+    Conflict `id_field_of_other_system`, `id_field_retired`.
     """
-    id_field: IdField | None = (
-        IdField.objects.for_account(account).select_for_update(of=("self",)).filter(pk=id_field_id).first()
-    )
+    id_field: IdField | None = _bindable(account.pk).filter(pk=id_field_id).first()
     if id_field is None:
         raise NotFound("There is no such id field in this account.", code="id_field_not_found")
+    if id_field.retired_at is not None:
+        raise Conflict(f"{id_field.name} is retired. Choose another id field.", code="id_field_retired")
     unique_data, system_name = unique_data.strip(), system_name.strip()
     _check_answers(unique_data, kind, system_name)
     system_name = system_name or KIND_LABELS[kind]
@@ -281,6 +300,11 @@ def bind(*, account: Account, id_field_id: int, unique_data: str, kind: str, sys
         by=by,
     )
     return id_field
+
+
+def _bindable(account_id: int) -> Any:
+    """An account's id fields, each locked against whoever else would bind or retire it."""
+    return IdField.objects.for_account(account_id).select_for_update(of=("self",))
 
 
 def _check_answers(unique_data: str, kind: str, system_name: str) -> None:

@@ -37,6 +37,7 @@ class Book:
     retired: frozenset[str]
     """Contact fields that take no values any more."""
     id_fields: Collection[int]
+    """Those that take ids: not retired."""
     erasure_salt: str = field(repr=False)
     has_erased: bool
     """Whether a person erased a contact that had an external id, so that ids are looked for among those."""
@@ -128,7 +129,7 @@ def _base(account_id: int) -> Query:
         SELECT 'rule_set', id, CAST(rules AS text), policy, CAST(blocked AS text), phone_region
         FROM contacts_ruleset WHERE account_id = %s AND status IN ('current', 'building', 'ready')
         UNION ALL
-        SELECT 'id_field', id, NULL, NULL, NULL, NULL FROM contacts_idfield WHERE account_id = %s
+        SELECT 'id_field', id, NULL, NULL, NULL, NULL FROM contacts_idfield WHERE account_id = %s AND retired_at IS NULL
         UNION ALL
         SELECT 'erased', 0, NULL, NULL, NULL, NULL
         WHERE EXISTS (SELECT 1 FROM contacts_erasedid WHERE account_id = %s)

@@ -2,9 +2,9 @@
 
 from accounts.admin_site import Figure, Panel, site
 from integrations import queries
-from integrations.admin import authentications, catalogue, licenses, requests
+from integrations.admin import authentications, catalogue, id_fields, licenses, requests
 
-__all__ = ["authentications", "catalogue", "licenses", "requests"]
+__all__ = ["authentications", "catalogue", "id_fields", "licenses", "requests"]
 
 site.figures += [
     Figure("Active licenses", queries.active_licenses_of, "admin:integrations_license_changelist", "state=active"),

@@ -19,11 +19,13 @@ ROUND_THE_DOOR = {
     "accounts/services/invitations.py": "finds what a link is about, before any account is known",
     "contacts/admin/__init__.py": "counts across the accounts of one partner, narrowed to them",
     "contacts/admin/contacts.py": "searches across the accounts of one partner, narrowed to them",
+    "contacts/admin/id_fields.py": "counts the ids of each row of a list that is narrowed",
     "contacts/admin/rules.py": "lists the previews of one partner's accounts",
     "contacts/services/files.py": "deletes what is old, whose it may be",
     "contacts/services/jobs.py": "takes up what any account's queue has",
     "contacts/services/idempotency.py": "deletes what is old, whose it may be",
     "contacts/sql.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
+    "integrations/admin/id_fields.py": "finds what is connected to each row of a list that is narrowed",
     "integrations/authentication.py": "finds whose key it is, before any account is known",
     "integrations/queries.py": "sums up the accounts of one partner, narrowed to them; peppers that any account needs",
 }
@@ -41,7 +43,6 @@ WITHOUT_ACTOR = {
     "accounts.services.mail.to_owners": "called by services, which know the actor",
     "accounts.services.mail.to_partner": "called by services, which know the actor",
     "contacts.services.files.append": "called by services, which know the actor",
-    "contacts.services.exports.cell": "only tells",
     "contacts.services.exports.link": "only tells",
     "contacts.services.exports.run": "goes on with what somebody began",
     "contacts.services.files.delete_old": "tidies up, on nobody's behalf",
@@ -69,7 +70,6 @@ WITHOUT_ACTOR = {
     "integrations.services.licenses.quote": "only tells",
 }
 POSITIONAL = {
-    "contacts.services.exports.cell": "one value, one text",
     "accounts.services.billing.next_period_starts_on": "one day, one answer",
 }
 

@@ -44,9 +44,10 @@ OTHER_FORMS = {
     "accounts.admin.UserForm": "an operator's, about no account",
     "accounts.forms.NewPersonForm": "a person's, about no account",
     "accounts.tenancy.admin.RefusableForm": "the base of the admin's forms, whose choices the admin scopes",
+    "contacts.admin.fields.FieldForm": "the base of the admin's forms of fields",
     "contacts.admin.accounts.OpenForm": "the admin's: opens an account for one of the person's own partners",
     "contacts.admin.fields.ContactFieldForm": "the admin's: the account is chosen among the person's own",
-    "contacts.admin.fields.IdFieldForm": "the admin's: the account is chosen among the person's own",
+    "contacts.admin.id_fields.IdFieldForm": "the admin's: the account is chosen among the person's own",
     "integrations.admin.catalogue.IntegrationForm": "an operator's, about no account",
     "integrations.admin.catalogue.PriceForm": "an operator's, about no account",
 }

@@ -119,6 +119,7 @@ PAGES: Mapping[str, People] = {
     "admin:contacts_contactfield_relabel": ROW,
     "admin:contacts_contactfield_choices": ROW._replace(agent=302, operator=302),  # it is a text
     "admin:contacts_contactfield_retire": ROW,
+    "admin:contacts_idfield_retire": ROW._replace(agent=302, operator=302),  # it has a live authentication
     "admin:contacts_ruleset_draft": ROW,
     "admin:contacts_ruleset_pairs": ROW,
     "admin:contacts_ruleset_review": ROW,

@@ -243,8 +243,15 @@ def test_the_fields_say_which_id_field_is_yours(account: Account, shop: System) 
             "label": "External customer id",
             "source_system": "CRM",
             "yours": False,
+            "retired": False,
         },
-        {"name": "webshopCustomerId", "label": "webshopCustomerId", "source_system": "Shop", "yours": True},
+        {
+            "name": "webshopCustomerId",
+            "label": "webshopCustomerId",
+            "source_system": "Shop",
+            "yours": True,
+            "retired": False,
+        },
     ]
 
 
