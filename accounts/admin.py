@@ -1,32 +1,44 @@
 """The admin of accounts and their activity; for operators also of people and partners."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django import forms
-from django.contrib.admin import TabularInline, display, register
+from django.contrib import messages
+from django.contrib.admin import SimpleListFilter, TabularInline, display, register
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import AdminPasswordChangeForm
-from django.db.models import OuterRef, Subquery
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
+from accounts import queries_activity
+from accounts.activity import changes, words
 from accounts.admin_site import site
 from accounts.middleware import actor_of
 from accounts.models import Account, AuditEvent, Membership, Partner, PartnerStaff, User
-from accounts.services import accounts, partners, people
+from accounts.services import accounts, audit, partners, people
 from accounts.tenancy.admin import (
     ActionPage,
+    CappedPaginator,
     OperatorAdmin,
     OperatorEditedAdmin,
     OwnAccountFilter,
     PartnerScopedAdmin,
     RefusableForm,
     moment,
+    own_account,
     posted,
 )
 from accounts.tenancy.forms import AccountForm, NoteField
+from accounts.views_activity import as_csv as activity_file
 
 
 class SuspendForm(AccountForm):
@@ -80,7 +92,7 @@ class AccountAdmin(PartnerScopedAdmin):
     list_select_related = ("partner",)
     search_fields = ("name", "number", "billing_email")
     fieldsets = (
-        (None, {"fields": ("name", "number", "looked_after_by", "members", "opened", "suspended")}),
+        (None, {"fields": ("name", "number", "looked_after_by", "members", "opened", "suspended", "activity")}),
         ("Region", {"fields": ("country", "currency", "time_zone", "phone_region")}),
         ("Billing", {"fields": ("billing_name", "billing_email", "billing_address", "vat_number")}),
     )
@@ -93,6 +105,11 @@ class AccountAdmin(PartnerScopedAdmin):
     def suspended(self, account: Account) -> str:
         return moment(account.suspended_at, account.zone, account.suspended_by)
 
+    @display(description="activity")
+    def activity(self, account: Account) -> str:
+        address = reverse("admin:accounts_auditevent_changelist", query={"account": account.number})
+        return format_html('<a href="{}">Who did what in it</a>', address)
+
     @display(description="partner")
     def looked_after_by(self, account: Account) -> str:
         return account.partner.name
@@ -104,19 +121,49 @@ class AccountAdmin(PartnerScopedAdmin):
         return "\n".join(f"{member.user}: {member.get_role_display()}" for member in members)
 
 
+class DistinctFilter(SimpleListFilter):
+    """Filters the events of one account, once that is chosen, by a value that there is among them."""
+
+    values: ClassVar[Callable[[Account], Sequence[str]]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        account = own_account(request)
+        return [(value, self.said(value)) for value in type(self).values(account)] if account else []
+
+    def said(self, value: str) -> str:
+        return value
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() is None else queryset.filter(**{str(self.parameter_name): self.value()})
+
+
+class ActorFilter(DistinctFilter):
+    title = parameter_name = "actor"
+    values = queries_activity.actors_of
+
+
+class ActionFilter(DistinctFilter):
+    title = parameter_name = "action"
+    values = queries_activity.actions_of
+
+    def said(self, value: str) -> str:
+        return words(value)
+
+
 @register(AuditEvent, site=site)
 class AuditEventAdmin(PartnerScopedAdmin):
     audit_noun = "-"  # events about events there are none
     annotations: ClassVar[dict[str, Any]] = {
         "account_name": Subquery(Account.objects.filter(pk=OuterRef("account_id")).values("name")[:1])
     }
-    list_display = ("happened", "account", "action", "object_label", "actor", "address")
-    list_filter = (OwnAccountFilter,)
+    paginator = CappedPaginator
+    list_display = ("happened", "account", "what", "object_label", "actor", "address")
+    list_filter = (OwnAccountFilter, "at", ActionFilter, ActorFilter)
     search_fields = ("action", "object_label", "actor", "request_id")
     ordering = ("-at", "-pk")
     fields = (
-        *("happened", "account", "action", "object_label", "object_id", "actor", "address", "request_id"),
-        *("before", "after"),
+        *("happened", "account", "what", "action", "object_label", "object_id", "actor", "address", "request_id"),
+        "changed",
     )
 
     @display(description="time (UTC)", ordering="at")
@@ -126,6 +173,34 @@ class AuditEventAdmin(PartnerScopedAdmin):
     @display(description="account")
     def account(self, event: Any) -> str:
         return event.account_name or "-"
+
+    @display(description="what", ordering="action")
+    def what(self, event: AuditEvent) -> str:
+        return event.words
+
+    @display(description="details")
+    def changed(self, event: AuditEvent) -> str:
+        return "\n".join(map(str, changes(event.before, event.after, ZoneInfo("UTC")))) or "-"
+
+    def get_urls(self) -> list[URLPattern]:
+        download = self.admin_site.admin_view(self.download_view)
+        return [path("download/", download, name="accounts_auditevent_download"), *super().get_urls()]
+
+    def download_view(self, request: HttpRequest) -> HttpResponseBase:
+        """The events of one account that the list shows, as CSV. Stands in that account's activity itself."""
+        if not self.allowed(request):
+            raise PermissionDenied
+        account = own_account(request)
+        if account is None:
+            messages.warning(request, "Choose an account first: who downloads its activity stands in it.")
+            return redirect("admin:accounts_auditevent_changelist")
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            return redirect(f"{reverse('admin:accounts_auditevent_changelist')}?e=1")
+        asked = {name: value for name, value in request.GET.items() if value}
+        audit.record_download(account=account, asked=asked, by=actor_of(request))
+        return activity_file(account, queries_activity.every(rows.order_by(*queries_activity.NEWEST_FIRST)))
 
 
 class UserForm(RefusableForm):

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("", include("accounts.urls")),
+    path("settings/<int:account_number>/", include("accounts.settings_urls")),
     path("settings/<int:account_number>/contacts/", include("contacts.urls")),
     path("settings/<int:account_number>/integrations/", include("integrations.urls")),
     path("exports/<str:token>", ExportFileView.as_view(), name="export-file"),

@@ -2,6 +2,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils import timezone
 
+from accounts import activity
+
 
 class AuditEvent(models.Model):
     """Who did what, when, from where. Copies without foreign keys, so that nothing can rewrite history.
@@ -24,7 +26,19 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ("-at", "-pk")
-        indexes = (models.Index(fields=("account_id", "-at"), name="accounts_audit_account_at"),)
+        # An account's pages of events are read from these; a row's history from the last.
+        indexes = (
+            models.Index(fields=("account_id", "-at", "-id"), name="accounts_auditevent_account"),
+            models.Index(fields=("account_id", "actor", "-at", "-id"), name="accounts_auditevent_actor"),
+            models.Index(fields=("account_id", "action", "-at", "-id"), name="accounts_auditevent_action"),
+            models.Index(fields=("-at", "-id"), name="accounts_auditevent_at"),
+            models.Index(fields=("object_id", "-at", "-id"), name="accounts_auditevent_object"),
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} {self.actor} {self.action} {self.object_label}"
+
+    @property
+    def words(self) -> str:
+        """The action as people read it."""
+        return activity.words(self.action)

@@ -33,3 +33,15 @@ def record(
         before=before,
         after=after,
     )
+
+
+def record_download(*, account: Account, asked: dict[str, Any], by: Actor) -> AuditEvent:
+    """Tells the account that somebody downloaded its activity, and what of it was asked for."""
+    return record(
+        account=account,
+        action="activity.downloaded",
+        object_id=account.pk,
+        object_label=account.name,
+        after=asked,
+        by=by,
+    )

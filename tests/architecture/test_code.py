@@ -15,6 +15,7 @@ ROUND_THE_DOOR = {
     "accounts/tenancy/models.py": "defines the manager",
     "accounts/tenancy/querysets.py": "looks whether an id is another account's before an upsert",
     "accounts/tenancy/admin.py": "narrows every list and choice of the admin to the person's accounts",
+    "accounts/queries_activity.py": "finds the actors and actions of one account, to which its SQL is narrowed",
     "accounts/queries.py": "finds a person's memberships, before any account is known",
     "accounts/services/invitations.py": "finds what a link is about, before any account is known",
     "contacts/admin/__init__.py": "counts across the accounts of one partner, narrowed to them",

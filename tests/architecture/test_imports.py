@@ -13,6 +13,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "models*"),
     (0, "errors"),
     (0, "actor"),
+    (0, "activity"),
     (0, "spreadsheets"),
     (0, "api.caller"),
     (0, "catalogue"),
@@ -58,9 +59,11 @@ LAYERS: list[tuple[int, str]] = [
     (5, "views*"),
     (6, "apps"),
     (6, "urls"),
+    (6, "settings_urls"),
 ]
 
 PURE = (
+    "accounts.activity",
     "accounts.actor",
     "accounts.errors",
     "accounts.spreadsheets",

@@ -114,6 +114,7 @@ PAGES: Mapping[str, People] = {
     "admin/(?P<url>.*)$": NOWHERE,
     **admin_pages(SCOPED, OF_PARTNERS, ROW),
     **admin_pages(OPERATORS_ONLY, OPERATORS, OPERATORS),
+    "admin:accounts_auditevent_download": OF_PARTNERS._replace(other_agent=302, agent=302, operator=302),  # of none
     "admin:accounts_account_suspend": ROW,
     "admin:accounts_account_resume": ROW._replace(agent=302, operator=302),  # it is not suspended
     "admin:contacts_contactfield_relabel": ROW,
@@ -176,6 +177,8 @@ CALLS: Mapping[tuple[str, str], Keys] = {
 SEEN = People(302, 404, 200, 200, 404, 404, 404, 404)
 MANAGED = People(302, 404, 403, 200, 404, 404, 404, 404)
 SETTINGS: Mapping[tuple[str, str], People] = {
+    ("activity", "GET"): SEEN,
+    ("activity-download", "GET"): SEEN,
     ("integrations-overview", "GET"): SEEN,
     ("integrations-configurations", "GET"): SEEN,
     ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active

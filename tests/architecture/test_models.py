@@ -32,7 +32,6 @@ NOT_ACCOUNT_FIRST = {
 
 # Constraints and indexes not called <app>_<model>_…
 OTHER_NAMES = {
-    "accounts_audit_account_at": "an index name has at most 30 characters",
     "contacts_idempotency_contact": "an index name has at most 30 characters",
 }
 
