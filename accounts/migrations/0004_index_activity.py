@@ -1,3 +1,4 @@
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -7,6 +8,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="auditevent",
+            name="at",
+            field=models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="time"),
+        ),
         migrations.RemoveIndex(
             model_name="auditevent",
             name="accounts_audit_account_at",

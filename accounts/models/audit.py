@@ -12,7 +12,7 @@ class AuditEvent(models.Model):
     `accounts.queries`.
     """
 
-    at = models.DateTimeField(default=timezone.now, editable=False)
+    at = models.DateTimeField("time", default=timezone.now, editable=False)
     account_id = models.BigIntegerField(null=True)
     actor = models.CharField(max_length=254)
     actor_user_id = models.BigIntegerField(null=True)

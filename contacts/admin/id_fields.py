@@ -56,16 +56,17 @@ class IdFieldAdmin(FieldAdmin):
             .values("at")[:1]
         ),
     }
-    list_display: Any = (
-        *("name", "label", "account", "source_system", "unique_data"),
-        *("ids", "last_write", "retired"),
-    )
+    list_display: Any = ("name", "label", "account", "system", "ids", "last_write")
     list_select_related = ("account", "source_system")
     search_fields = ("name", "label", "account__name", "source_system__name")
     fields: ClassVar[Any] = (
         *("account", "name", "label", "source_system", "unique_data", "is_default"),
         *("all_ids", "last_write", "created", "retired"),
     )
+
+    @display(description="source system", ordering="source_system__name")
+    def system(self, id_field: IdField) -> str:
+        return f"{id_field.source_system} ({id_field.unique_data})" if id_field.source_system else "-"
 
     @display(description="ids in use")
     def ids(self, id_field: Any) -> str:

@@ -57,12 +57,12 @@ class ConnectedIdFieldAdmin(IdFieldAdmin):
         "live_id": Subquery(_live.values("pk")[:1]),
         "live_key": Subquery(_live.values("key")[:1]),
     }
-    list_display = (*IdFieldAdmin.list_display[:5], "authentication", *IdFieldAdmin.list_display[5:])
+    list_display = (*IdFieldAdmin.list_display[:4], "authentication", *IdFieldAdmin.list_display[4:])
     fields: ClassVar[Any] = (*IdFieldAdmin.fields[:6], "authentication", *IdFieldAdmin.fields[6:])
 
     @display(description="live authentication")
     def authentication(self, id_field: Any) -> str:
         if id_field.live_id is None:
-            return "-"
+            return "Retired" if id_field.retired_at else "-"
         url = reverse("admin:integrations_authentication_change", args=(id_field.live_id,))
         return format_html('<a href="{}">{}</a>', url, credentials.mask(id_field.live_key))
