@@ -28,7 +28,7 @@ DROPPED = {"password_change", "password_change_done", "view_on_site"}
 class Figure:
     """A column of the first page: `of` gives a value per account id, for those of the accounts that have one.
 
-    `list_url` names the admin list behind the figure; `total` shows the sum above the table.
+    `list_url` names the admin list behind the figure; `total` shows the sum over all accounts above the table.
     """
 
     label: str
@@ -81,8 +81,9 @@ class ConcordAdminSite(AdminSite):
 
     def _overview(self, accounts: QuerySet[Account]) -> dict[str, Any]:
         """The figures of all these accounts in sum, of the first ones each, and the panels."""
-        values = [(figure, figure.of(accounts)) for figure in self.figures]
         shown = list(accounts.select_related("partner").order_by("name")[:SHOWN])
+        of_shown = accounts.filter(pk__in=[account.pk for account in shown])
+        values = [(figure, figure.of(accounts if figure.total else of_shown)) for figure in self.figures]
         return {
             "account_count": accounts.count(),
             "totals": [(figure, sum(of.values())) for figure, of in values if figure.total],

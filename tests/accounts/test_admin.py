@@ -110,6 +110,21 @@ class TestTheFirstPage:
         with django_assert_num_queries(11):
             assert len(client.get("/admin/").context["account_rows"]) == 4
 
+    def test_figures_are_of_all_accounts_and_rows_of_the_first_ones(
+        self, cast: Cast, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for account in AccountFactory.create_batch(3, partner=cast.partner):
+            furnish(account)
+        monkeypatch.setattr("accounts.admin_site.SHOWN", 2)
+        context = sign_in(cast.agent).get("/admin/").context
+        assert (context["account_count"], len(context["account_rows"])) == (4, 2)
+        assert {figure.label: total for figure, total in context["totals"]} == {
+            "Possible duplicates": 3,
+            "Open requests": 3,
+        }
+        _, cells = context["account_rows"][1]
+        assert {figure.label: value for figure, value in cells}["Active licenses"] == 1
+
 
 class TestWhatPartnersCanNot:
     def test_they_see_people_as_text(self, cast: Cast, sign_in: SignIn) -> None:
