@@ -142,6 +142,8 @@ def test_pages_of_an_account_and_their_dialogs(
     license_ = License.objects.for_account(account).get()
     requests.ask_to_deactivate(license=license_, reason="Too dear.", by=SYSTEM)
     inspector.visit(base, "Integrations")
+    inspector.visit(f"/settings/{account.number}/activity/?since=2026-02-02&until=2026-02-01", "Activity")
+    inspector.visit(f"/settings/{account.number}/activity/?text=shop", "Activity")
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_text("1 revoked").click()
     inspector.look("Configurations")

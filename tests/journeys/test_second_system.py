@@ -49,7 +49,7 @@ def write_and_approve(page: Page, account: Account) -> None:
     request = Request.objects.for_account(account).get()
     page.goto(f"/admin/integrations/request/{request.pk}/change/")
     page.get_by_role("link", name="Write a message…").click()
-    page.get_by_label("Text").fill("Which shop system is it?")
+    page.get_by_label("Message").fill("Which shop system is it?")
     page.get_by_role("button", name="Send the message").click()
     page.get_by_role("link", name="Decide…").click()
     expect(page.get_by_role("main")).to_contain_text("Which shop system is it?")
