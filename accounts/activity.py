@@ -36,11 +36,13 @@ def words(code: str) -> str:
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, zone: ZoneInfo) -> Iterator[Change]:
-    """What an event changed, or tells, in the order in which it was written. What stayed the same is left out."""
+    """What an event changed, or tells, in the order in which it was written. What stayed the same, or was and is empty,
+    is left out."""
     old, new = before or {}, after or {}
     for name in [*new, *(name for name in old if name not in new)]:
-        if name not in old or name not in new or old[name] != new[name]:
-            yield Change(words(name), _text(old[name], zone) if name in old else "", _text(new.get(name), zone))
+        was, now = _text(old.get(name), zone), _text(new.get(name), zone)
+        if was != now:
+            yield Change(words(name), was if name in old else "", now)
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:

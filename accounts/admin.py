@@ -127,7 +127,7 @@ class DistinctFilter(SimpleListFilter):
     values: ClassVar[Callable[[Account], Sequence[str]]]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
-        account = own_account(request)
+        account = own_account(request.user, request.GET.get(OwnAccountFilter.parameter_name, ""))
         return [(value, self.said(value)) for value in type(self).values(account)] if account else []
 
     def said(self, value: str) -> str:
@@ -190,7 +190,7 @@ class AuditEventAdmin(PartnerScopedAdmin):
         """The events of one account that the list shows, as CSV. Stands in that account's activity itself."""
         if not self.allowed(request):
             raise PermissionDenied
-        account = own_account(request)
+        account = own_account(request.user, request.GET.get(OwnAccountFilter.parameter_name, ""))
         if account is None:
             messages.warning(request, "Choose an account first: who downloads its activity stands in it.")
             return redirect("admin:accounts_auditevent_changelist")

@@ -120,12 +120,11 @@ class ActionPage(ABC):
         return row
 
 
-def own_account(request: HttpRequest) -> Account | None:
-    """The account whose number a list was filtered by, if the person may see it."""
-    number = request.GET.get(OwnAccountFilter.parameter_name, "")
+def own_account(user: queries.Person, number: str) -> Account | None:
+    """The account with this number, if it is one and the person may see it."""
     if not (number.isascii() and number.isdecimal() and len(number) < 10):
         return None
-    return queries.accounts_looked_after_by(request.user).filter(number=number).first()
+    return queries.accounts_looked_after_by(user).filter(number=number).first()
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -148,15 +147,16 @@ class OwnAccountFilter(SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
         accounts = queries.accounts_looked_after_by(request.user)
         offered = {account.number: account.name for account in accounts.order_by("name")[:OFFERED]}
-        if chosen := own_account(request):  # by a link, where there are more than are offered
+        if chosen := own_account(request.user, self.value() or ""):  # by a link, where there are more than are offered
             offered[chosen.number] = chosen.name
         return [(str(number), name) for number, name in offered.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() is None:
+        number = self.value()
+        if number is None:
             return queryset
         # A number typed by hand finds what a made-up one does.
-        chosen = own_account(request)
+        chosen = own_account(request.user, number)
         return queryset.none() if chosen is None else queryset.filter(account_id=chosen.pk)
 
 

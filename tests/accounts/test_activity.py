@@ -46,8 +46,9 @@ class TestWords:
         assert activity.words(code) == said
 
     def test_changes_are_readable(self) -> None:
-        before = {"role": "viewer", "same": 1, "active_until": None, "gone": ["a", "b"]}
+        before = {"role": "viewer", "same": 1, "active_until": None, "gone": ["a", "b"], "never": ""}
         after = {"role": "owner", "same": 1, "active_until": "2026-11-23T12:00:00Z", "read_only": False, "x": {"a": 1}}
+        after |= {"never": None, "nothing": []}
         told = [str(change) for change in activity.changes(before, after, AMSTERDAM)]
         assert told == [
             "Role: viewer → owner",
@@ -246,6 +247,10 @@ class TestThePartnersList:
         assert self.listed(client, account=number) == {"1", "2"}
         assert self.listed(client, account=number, actor="ben@example.com") == {"2"}
         assert self.listed(client, account=number, action="license.bought") == {"1"}
+        facets = client.get(f"{self.LIST}?_facets=True&account={number}").content.decode()
+        assert f"{cast.account.name} (2)" in facets
+        assert f"{second.name} (1)" in facets
+        assert "ben@example.com (1)" in facets
         assert self.listed(client, at__lt="2026-01-01 00:00:00Z") == {"3"}
         for foreign in (cast.other_account.number, 10**8, "x", "9" * 30, "٣"):
             assert self.listed(client, account=foreign) == set()
