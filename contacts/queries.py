@@ -1,7 +1,7 @@
 """Reads of contacts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -111,20 +111,33 @@ def fields_json(*, account_id: int, own_id_field_id: int) -> dict[str, Any]:
     }
 
 
+def progress(source: Import) -> float:
+    """How much of an import's file was read: 0 to 1."""
+    if source.job.state == Job.State.COMPLETED:
+        return 1.0
+    done: int = source.job.progress.get("consumed", 0)
+    return round(done / source.size, 4)
+
+
+def estimated_end(source: Import) -> datetime | None:
+    """When an import that is running should end, if it goes on like this."""
+    job, done = source.job, source.job.progress.get("consumed", 0)
+    if job.state != Job.State.RUNNING or job.started_at is None or not done:
+        return None
+    ends_at: datetime = job.started_at + (timezone.now() - job.started_at) * (source.size / done)
+    return ends_at
+
+
 def import_json(source: Import) -> dict[str, Any]:
     """An import as the API shows it, with its job."""
-    job = source.job
-    done = job.progress.get("consumed", 0)
-    ends_at = None
-    if job.state == Job.State.RUNNING and job.started_at is not None and done:
-        ends_at = job.started_at + (timezone.now() - job.started_at) * (source.size / done)
+    job, ends_at = source.job, estimated_end(source)
     return {
         "id": str(source.pk),
         "state": job.state,
         "format": source.format,
         "mode": source.mode,
         "size": source.size,
-        "progress": 1.0 if job.state == Job.State.COMPLETED else round(done / source.size, 4),
+        "progress": progress(source),
         "counts": {name: job.progress.get(name, 0) for name in COUNTS},
         "columns_left_out": job.progress.get("left_out", []),
         "failure": {"code": job.failure_code, "detail": job.failure_detail} if job.failure_code else None,

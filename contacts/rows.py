@@ -22,7 +22,7 @@ PIECE = 2**18
 """Bytes that are unpacked and looked at in one go."""
 DELIMITERS = ",;\t|"
 ENCODINGS = ("utf-8", "utf-16", "windows-1252", "iso-8859-1", "iso-8859-15")
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 QUOTED = re.compile(r'"[^"]*"')
 GZIP = 31
 """zlib's number for data with gzip's header."""
@@ -91,14 +91,22 @@ def csv_rows(parts: Iterable[bytes], delimiter: str = "", encoding: str = "") ->
         text.begin_row()
 
 
+def csv_form(parts: Iterable[bytes], delimiter: str = "", encoding: str = "") -> tuple[str, str]:
+    """The delimiter and the encoding that `csv_rows` reads with. Raises Unreadable `invalid_encoding`."""
+    text = _Text(_opened(parts), encoding)
+    return delimiter or _delimiter(text.first), text.encoding
+
+
 class _Text:
     """The lines of encoded text, as csv.reader asks for them; counts what it has taken for one row."""
 
     def __init__(self, file: io.BufferedReader, encoding: str) -> None:
         self.row = 1
         self._taken = 0
-        self._encoding = encoding or _encoding(file.peek(PIECE))
-        self._file: IO[str] = io.TextIOWrapper(file, self._encoding, newline="")
+        self.encoding = encoding or _encoding(file.peek(PIECE))
+        # With a mark or without
+        codec = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        self._file: IO[str] = io.TextIOWrapper(file, codec, newline="")
         self.first = self._line()
         self._is_first = True
 
@@ -121,7 +129,7 @@ class _Text:
         try:
             return self._file.readline(MAX_ROW + 1)
         except UnicodeError:
-            detail = f"Row {self.row}, or one soon after it, is not {self._encoding}. Name the encoding, such as "
+            detail = f"Row {self.row}, or one soon after it, is not {self.encoding}. Name the encoding, such as "
             raise Unreadable(f"{detail}encoding=windows-1252.", code="invalid_encoding") from None
 
 

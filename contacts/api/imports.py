@@ -40,8 +40,10 @@ class ImportAPIView(ContactAPIView):
     """What the calls on imports have in common."""
 
     def found(self, import_id: UUID) -> Import:
-        """An import into the caller's own id field. Raises NotFound."""
-        imports_ = Import.objects.for_account(self.account_id).filter(id_field_id=self.caller.id_field_id)
+        """An import by a call into the caller's own id field; those of persons are theirs. Raises NotFound."""
+        imports_ = Import.objects.for_account(self.account_id).filter(
+            id_field_id=self.caller.id_field_id, authentication_id__isnull=False
+        )
         row: Import | None = imports_.select_related("job").filter(pk=import_id).first()
         if row is None:
             raise NotFound("Your id field has no such import.", code="import_not_found")

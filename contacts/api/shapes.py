@@ -9,6 +9,8 @@ from contacts.models import Change, Export, FieldType, Import, Job
 from contacts.queries import COUNTS
 
 Schema = dict[str, Any]
+STATES = [state for state in Job.State.values if state != Job.State.DRAFT]
+"""Of a job that a call begins: it is never a draft."""
 NEXT_CURSOR = "Give it as cursor to get what follows."
 
 
@@ -278,7 +280,7 @@ IMPORT: Schema = {
     ],
     "properties": {
         "id": {"type": "string", "format": "uuid"},
-        "state": {"type": "string", "enum": Job.State.values},
+        "state": {"type": "string", "enum": STATES},
         "format": {"type": "string", "enum": Import.Format.values},
         "mode": {"type": "string", "enum": ["merge", "replace"]},
         "size": {"type": "integer", "description": "Bytes, as sent."},
@@ -303,7 +305,7 @@ EXPORT: Schema = {
     ],
     "properties": {
         "id": {"type": "string", "format": "uuid"},
-        "state": {"type": "string", "enum": Job.State.values},
+        "state": {"type": "string", "enum": STATES},
         "format": {"type": "string", "enum": Export.Format.values},
         "contacts": {"type": "integer", "description": "That are in the file so far."},
         "size": {"type": "integer", "description": "Bytes so far."},

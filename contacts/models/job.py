@@ -13,6 +13,7 @@ class Job(AccountOwned):
     """
 
     class State(models.TextChoices):
+        DRAFT = "draft", "Draft"
         QUEUED = "queued", "Waiting"
         RUNNING = "running", "Running"
         PAUSED = "paused", "Paused"
@@ -93,8 +94,11 @@ class FilePart(AccountOwned):
 
 
 class Import(AccountOwned):
-    """A file of contacts that a system sent, and how it is to be read. `columns`: contact field, or external_id, →
-    the column's name; what is not named is found by its own name."""
+    """A file of contacts that a system sent, or a person, and how it is to be read.
+
+    `columns`: contact field, or external_id, → the column's name; what is not named is found by its own name.
+    `mapped`: contact field, or external_id, → the column's number, from 0; what is not there is left out.
+    """
 
     class Format(models.TextChoices):
         CSV = "csv", "CSV"
@@ -105,17 +109,26 @@ class Import(AccountOwned):
     file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     size = models.PositiveBigIntegerField(help_text="Bytes, as sent.")
     id_field = models.ForeignKey("contacts.IdField", on_delete=models.PROTECT, related_name="+", db_index=False)
-    authentication_id = models.UUIDField()
+    authentication_id = models.UUIDField(null=True)
+    person_id = models.PositiveBigIntegerField(null=True, help_text="The user on whose behalf it writes.")
+    file_name = models.CharField(max_length=255, blank=True, help_text="What the person called it.")
     request_id = models.CharField(max_length=64)
     format = models.CharField(max_length=6, choices=Format)
     is_compressed = models.BooleanField(default=False)
     mode = models.CharField(max_length=10)
     columns = models.JSONField(default=dict)
+    mapped = models.JSONField(null=True)
     delimiter = models.CharField(max_length=1, blank=True)
     encoding = models.CharField(max_length=20, blank=True)
 
     class Meta(AccountOwned.Meta):
         ordering = ("-pk",)
+        constraints = (
+            models.CheckConstraint(
+                name="contacts_import_writer",
+                condition=models.Q(authentication_id__isnull=True) ^ models.Q(person_id__isnull=True),
+            ),
+        )
         indexes = (models.Index(fields=("account", "id_field"), name="contacts_import_id_field"),)
 
     def __str__(self) -> str:

@@ -24,29 +24,47 @@ def receive(
 
     Raises TooLarge beyond the limit, and whatever reading raises; nothing is left then.
     """
-    file: StoredFile = StoredFile.objects.for_account(account_id).create()
+    incoming = Incoming(account_id, limit)
     try:
-        number = 0
-        while data := _part(read):
-            file.size += len(data)
-            if file.size > limit:
-                raise TooLarge(f"Send at most {limit:,} bytes; split the file.")
-            append(file=file, number=number, data=data)
+        while data := read(PART):
+            incoming.add(data)
             seen(data)
-            number += 1
-        StoredFile.objects.for_account(account_id).save_fields(file, "size")
+        return incoming.end()
     except BaseException:
-        delete(file=file)
+        delete(file=incoming.file)
         raise
-    return file
 
 
-def _part(read: Callable[[int], bytes]) -> bytes:
-    """A whole part, unless the end is near."""
-    data = bytearray()
-    while len(data) < PART and (piece := read(PART - len(data))):
-        data += piece
-    return bytes(data)
+class Incoming:
+    """A file that somebody hands over piece by piece; each part is stored in a transaction of its own, so that nobody
+    waits for a slow sender."""
+
+    def __init__(self, account_id: int, limit: int) -> None:
+        self.file: StoredFile = StoredFile.objects.for_account(account_id).create()
+        self._limit = limit
+        self._number = 0
+        self._rest = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Raises TooLarge beyond the limit; what is stored by then, the caller deletes."""
+        self.file.size += len(data)
+        if self.file.size > self._limit:
+            raise TooLarge(f"Send at most {self._limit:,} bytes; split the file.")
+        self._rest += data
+        while len(self._rest) >= PART:
+            self._store(bytes(self._rest[:PART]))
+            del self._rest[:PART]
+
+    def end(self) -> StoredFile:
+        """The file, whole."""
+        if self._rest:
+            self._store(bytes(self._rest))
+        StoredFile.objects.for_account(self.file.account_id).save_fields(self.file, "size")
+        return self.file
+
+    def _store(self, data: bytes) -> None:
+        append(file=self.file, number=self._number, data=data)
+        self._number += 1
 
 
 def append(*, file: StoredFile, number: int, data: bytes) -> None:

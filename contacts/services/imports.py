@@ -14,13 +14,13 @@ from django_tasks import task
 from accounts.actor import Actor
 from accounts.errors import DomainError, ValidationFailed
 from accounts.models import Account
-from accounts.services import audit
-from contacts import payload, queries, rows
-from contacts.columns import EXTERNAL_ID, assigned
-from contacts.models import ContactField, Import, Job, RejectedRow, StoredFile
+from accounts.permissions import Capability
+from accounts.services import audit, members
+from contacts import rows
+from contacts.models import Import, Job, RejectedRow, StoredFile
 from contacts.overlay import Mode, Record
-from contacts.payload import Context
-from contacts.services import files, jobs, sync
+from contacts.services import jobs, sources, sync
+from contacts.services.sources import Read, Row
 from contacts.services.sync import Origin, Result
 
 CHUNK = 500
@@ -45,10 +45,6 @@ WITHOUT_VALUES = {
     "invalid_email": "This is no e-mail address.",
 }
 """Reasons in place of those that would quote a value."""
-
-Row = tuple[int, Any]
-"""Its number, and cells or a line."""
-Read = tuple[int, Record | DomainError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +93,29 @@ def _work(job: Job) -> None:
     source: Import = Import.objects.for_account(job.account_id).select_related("id_field", "file").get(job=job)
     progress = START | job.progress
     consumed = Counter[str]()
-    check = import_string(settings.CALLER_CHECK)
     columns: dict[str, int] = {}
-    for chunk in _chunks(_rows(source, consumed), after=progress["row"], header=source.format == Import.Format.CSV):
-        check(account_id=source.account_id, authentication_id=source.authentication_id)
-        context = Context(source.id_field.name, *queries.field_names(source.account_id))
+    is_csv = source.format == Import.Format.CSV
+    for chunk in _chunks(sources.rows_of(source, consumed), after=progress["row"], header=is_csv):
+        _check_caller(source)
+        context = sources.context_of(source)
         if chunk.header is not None and not columns:
-            columns, progress["left_out"] = _assigned(source, chunk.header, context)
+            columns, progress["left_out"] = sources.columns_of(source, chunk.header, context)
         if not chunk.rows:
             jobs.beat(job=job)
             continue
-        read = list(_read(source, chunk, columns, context))
+        read = list(sources.records_of(source, chunk.rows, len(chunk.header or ()), columns, context))
         progress |= {"row": chunk.rows[-1][0], "consumed": consumed["bytes"]}
         _write(job, source, read, progress)
         progress = job.progress
+
+
+def _check_caller(source: Import) -> None:
+    """Whether who started it may still write. Raises DomainError."""
+    if source.person_id is not None:
+        members.check_again(account_id=source.account_id, user_id=source.person_id, capability=Capability.EDIT_CONTACTS)
+    else:
+        check = import_string(settings.CALLER_CHECK)
+        check(account_id=source.account_id, authentication_id=source.authentication_id)
 
 
 @dataclass(slots=True)
@@ -144,54 +149,6 @@ def _chunks(found: Iterable[Row], *, after: int, header: bool) -> Iterator[_Chun
         raise failure
 
 
-def _rows(source: Import, consumed: Counter[str]) -> Iterator[Row]:
-    """The rows of the file; counts what has been read of it as it was sent."""
-
-    def parts() -> Iterator[bytes]:
-        for part in files.parts(file=source.file) if source.file else ():
-            consumed["bytes"] += len(part)
-            yield part
-
-    content = rows.unpacked(parts()) if source.is_compressed else parts()
-    if source.format == Import.Format.NDJSON:
-        return rows.ndjson_rows(content)
-    return rows.csv_rows(content, source.delimiter, source.encoding)
-
-
-def _assigned(source: Import, header: Sequence[str], context: Context) -> tuple[dict[str, int], list[str]]:
-    fields = ContactField.objects.for_account(source.account_id).filter(retired_at__isnull=True)
-    names = {EXTERNAL_ID: EXTERNAL_ID, context.id_field.casefold(): EXTERNAL_ID}
-    for name, label in fields.values_list("name", "label"):
-        names |= {label.casefold(): name}
-    for name in fields.values_list("name", flat=True):
-        names |= {name.casefold(): name}
-    return assigned(header, source.columns, names)
-
-
-def _read(source: Import, chunk: _Chunk, columns: Mapping[str, int], context: Context) -> Iterator[Read]:
-    """Records, or why there is none; blank rows are left out."""
-    mode, width = Mode(source.mode), len(chunk.header or ())
-    for number, row in chunk.rows:
-        if not row:
-            continue
-        try:
-            if source.format == Import.Format.NDJSON:
-                yield number, payload.read_upsert(row, context, mode)
-            else:
-                yield number, payload.read_cells(_cells(row, columns, width), context, mode)
-        except DomainError as refusal:
-            yield number, refusal
-
-
-def _cells(row: Sequence[str], columns: Mapping[str, int], width: int) -> dict[str, str]:
-    """A row's cells by contact field; those that are missing at its end are empty. Raises ValidationFailed for a row
-    with more cells than the header, for nobody knows then what is what."""
-    if len(row) > width:
-        detail = f"The row has {len(row)} cells, the header {width}. Does a value need quotes?"
-        raise ValidationFailed.of("", "too_many_cells", detail)
-    return {name: row[column] if column < len(row) else "" for name, column in columns.items()}
-
-
 def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, Any]) -> None:
     """A chunk with its rejections and the progress that it makes: all of it or nothing."""
     records = [record for _, record in read if isinstance(record, Record)]
@@ -201,7 +158,7 @@ def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, A
                 account_id=source.account_id,
                 id_field_id=source.id_field_id,
                 records=records,
-                origin=Origin(source.authentication_id, source.request_id),
+                origin=_origin(source, job),
             )
             if records
             else []
@@ -213,6 +170,13 @@ def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, A
         _list_rejected(source, refused, room=MAX_REJECTED - progress["rejected"])
         counts = Counter(result.outcome or "rejected" for _, result in results) + Counter(rows=len(results))
         jobs.step(job=job, progress=progress | {name: progress[name] + count for name, count in counts.items()})
+
+
+def _origin(source: Import, job: Job) -> Origin:
+    """The values are those of the system's records, whoever handed the file over: they are written through the
+    external ids, as if the system itself had sent them. The write names the person."""
+    by = "" if source.person_id is None else job.created_by
+    return Origin(source.authentication_id, source.request_id, by)
 
 
 def _list_rejected(source: Import, refused: Sequence[tuple[int, DomainError]], room: int) -> None:

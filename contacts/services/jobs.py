@@ -53,6 +53,20 @@ def begin(*, account: Account, task: Task[Any, None], by: Actor) -> Job:
     return job
 
 
+def draft(*, account: Account, task: Task[Any, None], by: Actor) -> Job:
+    """A job that waits for somebody to start it."""
+    job: Job = Job.objects.for_account(account).create(task=task.module_path, state=State.DRAFT, created_by=by.label)
+    return job
+
+
+@transaction.atomic
+def start(*, job: Job, by: Actor) -> None:
+    """Queues a draft, on behalf of who starts it. Raises Conflict `job_state`."""
+    _change(job, (State.DRAFT,), state=State.QUEUED, created_by=by.label)
+    job.state, job.created_by = State.QUEUED, by.label
+    _queue(job)
+
+
 def attempt(*, job_id: UUID, number: int, work: Work) -> None:
     """Takes a job up, unless somebody else has, and works at it to its end.
 
@@ -112,6 +126,11 @@ def cancel(*, job: Job, by: Actor) -> Job:
     return _decide(job, (State.QUEUED, State.RUNNING, State.PAUSED), State.CANCELLED, by)
 
 
+def discard(*, job: Job) -> None:
+    """Ends a draft, which its owner then deletes. Raises Conflict `job_state` when it was started."""
+    _change(job, (State.DRAFT,), state=State.CANCELLED, ended_at=timezone.now())
+
+
 def rescue() -> int:
     """Queues anew what nobody is at: jobs whose worker fell silent, or whose task got lost. How many that were."""
     before = timezone.now() - SILENCE
@@ -163,18 +182,22 @@ def _stalled(job: Job) -> None:
 @transaction.atomic
 def _decide(job: Job, allowed: tuple[str, ...], state: str, by: Actor) -> Job:
     """A person's or a system's decision on a job. Whoever is at it learns of it at the next step."""
-    jobs = Job.objects.for_account(job.account_id)
-    ended_at = timezone.now() if state in Job.ENDED else None
-    if not jobs.filter(pk=job.pk, state__in=allowed).update(state=state, ended_at=ended_at):
-        now = jobs.values_list("state", flat=True).get(pk=job.pk)
-        raise Conflict(f"That can't be done now: it is {State(now).label.lower()}.", code="job_state")
-    decided: Job = jobs.get(pk=job.pk)
+    _change(job, allowed, state=state, ended_at=timezone.now() if state in Job.ENDED else None)
+    decided: Job = Job.objects.for_account(job.account_id).get(pk=job.pk)
     if state == State.QUEUED:
         _queue(decided)
     account = Account.objects.get(pk=job.account_id)
     action = "job.resumed" if state == State.QUEUED else f"job.{state}"
     audit.record(account=account, action=action, object_id=job.pk, object_label=job.task.split(".")[-2], by=by)
     return decided
+
+
+def _change(job: Job, allowed: tuple[str, ...], **fields: Any) -> None:
+    """Raises Conflict `job_state` unless the job is in one of the allowed states."""
+    jobs = Job.objects.for_account(job.account_id)
+    if not jobs.filter(pk=job.pk, state__in=allowed).update(**fields):
+        now = jobs.values_list("state", flat=True).get(pk=job.pk)
+        raise Conflict(f"That can't be done now: it is {State(now).label.lower()}.", code="job_state")
 
 
 def _queue(job: Job, after: timedelta = timedelta(0)) -> None:

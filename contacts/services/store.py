@@ -70,7 +70,15 @@ def lock(account_id: int) -> Book:
 
     The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
-    for_update = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    return _book(account_id, " FOR UPDATE" if connection.features.has_select_for_update else "")
+
+
+def read(account_id: int) -> Book:
+    """The same without the lock, for who writes nothing."""
+    return _book(account_id, "")
+
+
+def _book(account_id: int, for_update: str) -> Book:
     locked, found = select_each(
         [
             (

@@ -6,6 +6,7 @@ the keys that came to be on the way, store. What is decided, and why, stands in 
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -25,15 +26,20 @@ from contacts.overlay import Asked, Chunk, Holders, Mode, Record, Step
 from contacts.review import Findings, review
 from contacts.services import saving, store
 
-__all__ = ["Mode", "Origin", "Record", "Result", "unlink", "write"]
+__all__ = ["Mode", "Origin", "Record", "Result", "foresee", "unlink", "write"]
+
+NO_ID_FIELD = -1
+"""In place of the primary key of an id field that does not exist yet."""
+LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a write comes from, for the provenance of the values."""
+    """Where a write comes from, for the provenance of the values: an authentication, or a person's label in `by`."""
 
     authentication_id: UUID | None
     request_id: str
+    by: str = ""
 
 
 class Result(NamedTuple):
@@ -60,13 +66,12 @@ def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origi
     id field is not the account's.
     """
     book = _lock(account_id, id_field_id)
-    chunk, asked = _look_up(book, id_field_id, records)
-    steps = [chunk.take(record, keys) for record, keys in zip(records, asked, strict=True)]
-    findings = _review(book, chunk, steps)
+    chunk, steps, findings = _decide(book, id_field_id, records)
     row = Write(
         account_id=account_id,
         id_field_id=id_field_id,
         authentication_id=origin.authentication_id,
+        by=origin.by,
         request_id=origin.request_id,
         rule_set_id=book.rule_set_id,
         at=timezone.now(),
@@ -77,6 +82,21 @@ def write(*, account_id: int, id_field_id: int, records: Sequence[Record], origi
             _result(book, chunk, record, step, told)
             for record, step, told in zip(records, steps, findings.told, strict=True)
         ]
+
+
+def foresee(*, account_id: int, id_field_id: int | None, records: Sequence[Record]) -> list[Result]:
+    """What `write` would answer now; takes no lock and writes nothing. `id_field_id` is None for an id field that is
+    still to come. Raises Conflict `contacts_changing` when contacts go away under its eyes, again and again."""
+    for _ in range(LOOKS):
+        # Without the lock a contact that one query found may be gone in the next.
+        with suppress(KeyError):
+            book = store.read(account_id)
+            chunk, steps, findings = _decide(book, NO_ID_FIELD if id_field_id is None else id_field_id, records)
+            return [
+                _result(book, chunk, record, step, told)
+                for record, step, told in zip(records, steps, findings.told, strict=True)
+            ]
+    raise Conflict("The contacts are changing just now. Try again.", code="contacts_changing")
 
 
 @transaction.atomic
@@ -126,6 +146,13 @@ def _lock(account_id: int, id_field_id: int) -> store.Book:
     if id_field_id not in book.id_fields:
         raise NotFound("There is no such id field in this account, or it is retired.", code="id_field_not_found")
     return book
+
+
+def _decide(book: store.Book, id_field_id: int, records: Sequence[Record]) -> tuple[Chunk, list[Step], Findings]:
+    """What becomes of the records, in memory."""
+    chunk, asked = _look_up(book, id_field_id, records)
+    steps = [chunk.take(record, keys) for record, keys in zip(records, asked, strict=True)]
+    return chunk, steps, _review(book, chunk, steps)
 
 
 def _look_up(book: store.Book, id_field_id: int, records: Sequence[Record]) -> tuple[Chunk, list[Asked]]:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands import db_worker
 
-from contacts.services import files, idempotency, jobs
+from contacts.services import drafts, files, idempotency, jobs
 
 log = structlog.get_logger(__name__)
 
@@ -109,5 +109,6 @@ def _end_with(parent: int, done: Event) -> None:
 def tidy_up() -> None:
     """Deletes what was kept long enough."""
     idempotency.delete_old(before=timezone.now() - idempotency.KEPT)
+    drafts.delete_old()
     files.delete_old()
     jobs.forget_old_tasks()

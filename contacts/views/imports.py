@@ -1,0 +1,285 @@
+"""Contacts → Imports: a file in, its columns said, what would happen shown, and what became of it.
+
+A file waits as a draft until it is started. Nothing is written to contacts before.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+
+from accounts.errors import DomainError, ValidationFailed
+from accounts.permissions import Capability
+from accounts.tenancy.views import AccountView
+from contacts import columns, queries_imports
+from contacts.forms import MappingForm, ReadingForm, UploadForm
+from contacts.models import Import, Job, RejectedRow
+from contacts.services import drafts, exports, jobs, samples
+from contacts.services.samples import Foreseen, Sample
+from contacts.views.uploads import StoringHandler
+
+WRITING = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
+
+
+class ImportsView(AccountView):
+    """All imports of the account, by persons and by calls."""
+
+    section = "imports"
+    capabilities = {"GET": Capability.SEE}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = Paginator(queries_imports.imports_of(self.account), 50).get_page(request.GET.get("page"))
+        context = {"rows": rows, "systems": queries_imports.systems_of(self.account)}
+        return self.page("contacts/imports.html", context)
+
+
+class OneImportView(AccountView):
+    """What the pages about one import have in common."""
+
+    section = "imports"
+
+    def found(self, pk: str) -> Import:
+        return self.row(Import, "account", "job", "file", "id_field__source_system", pk=pk)
+
+
+# The body is read, and with it the token, after it is known whose files these are, and into their place at once.
+@method_decorator(csrf_exempt, name="dispatch")
+class NewImportView(AccountView):
+    """Takes a file, which waits as a draft."""
+
+    section = "imports"
+    capabilities = WRITING
+
+    def show(self, form: UploadForm, status: int = 200) -> HttpResponse:
+        return self.page("contacts/import_new.html", {"form": form, "limit": settings.IMPORT_MAX_BYTES}, status)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self.show(UploadForm(account=self.account))
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        handler = StoringHandler(self.account.pk, settings.IMPORT_MAX_BYTES)
+        request.upload_handlers = [handler]
+        taken: list[Import] = []
+
+        def take(request: HttpRequest) -> HttpResponseBase:
+            return self.take(request, handler, taken)
+
+        try:
+            return csrf_protect(take)(request)
+        finally:
+            if not taken:
+                handler.drop()
+
+    def take(self, request: HttpRequest, handler: StoringHandler, taken: list[Import]) -> HttpResponse:
+        form = UploadForm(request.POST, request.FILES, account=self.account)
+        is_valid = form.is_valid()
+        if handler.refusal is not None:
+            form.errors["file"] = form.error_class([handler.refusal.detail])
+        # The last part of the form says that all of it came.
+        elif is_valid and handler.stored is not None and "whole" in request.POST:
+            try:
+                draft = drafts.begin(
+                    account=self.account,
+                    id_field_id=form.cleaned_data["id_field"],
+                    file=handler.stored,
+                    file_name=form.cleaned_data["file"].name,
+                    by=self.actor,
+                )
+            except DomainError as error:
+                form.add_domain_error(error)
+            else:
+                taken.append(draft)
+                return self.to("contacts-import-map", pk=str(draft.pk))
+        elif is_valid:
+            form.add_error("file", "The connection broke before all of the file was here. Send it again.")
+        return self.show(form, status=422)
+
+
+class MapView(OneImportView):
+    """Says which column is what, with what would become of the first rows; starts the import."""
+
+    capabilities = WRITING
+
+    def show(
+        self,
+        draft: Import,
+        reading: ReadingForm,
+        form: MappingForm,
+        foreseen: Sequence[Foreseen],
+        status: int = 200,
+    ) -> HttpResponse:
+        context = {
+            "draft": draft,
+            "reading": reading,
+            "form": form,
+            "foreseen": foreseen,
+            "outcomes": Counter(row.outcome for row in foreseen).items(),
+            "shown": samples.columns_shown(source=draft),
+        }
+        return self.page("contacts/import_map.html", context, status)
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return self.answer(pk, is_final=False)
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return self.answer(pk, is_final="start" in request.POST)
+
+    def answer(self, pk: str, *, is_final: bool) -> HttpResponse:
+        """The page by what was chosen, or guessed where nothing was; `is_final` starts the import."""
+        draft, sent = self.found(pk), self.request.POST
+        if draft.job.state != Job.State.DRAFT:
+            return self.to("contacts-import", pk=pk)
+        reading = ReadingForm(sent or None, account=self.account)
+        if reading.is_valid():
+            draft.delimiter, draft.encoding = reading.cleaned_data["delimiter"], reading.cleaned_data["encoding"]
+        sample = samples.look(source=draft)
+        if not reading.is_valid():
+            reading = ReadingForm(
+                {"delimiter": sample.delimiter, "encoding": sample.encoding or "utf-8"}, account=self.account
+            )
+        was_chosen = MappingForm.is_about(sent, sample.header)
+        form = MappingForm(
+            sent
+            if was_chosen
+            else MappingForm.filled(sample.header, samples.guess(source=draft, header=sample.header)),
+            account=self.account,
+            sample=sample,
+            targets=queries_imports.targets_of(self.account, str(draft.id_field.source_system)),
+        )
+        if self.is_mapped(draft, form, sample):
+            if is_final and (was_chosen or draft.format == Import.Format.NDJSON) and self.is_started(draft, form):
+                return self.to("contacts-import", pk=pk)
+            foreseen = self.foreseen(draft, form, sample)
+        else:
+            foreseen = []
+        return self.show(draft, reading, form, foreseen, status=422 if is_final else 200)
+
+    def is_mapped(self, draft: Import, form: MappingForm, sample: Sample) -> bool:
+        """Whether it is said what the columns hold, and the file can be read so; else the form says what is wrong."""
+        if not form.is_valid() or sample.problem is not None or draft.format == Import.Format.NDJSON:
+            return form.is_valid() and sample.problem is None
+        try:
+            draft.mapped = columns.mapped(form.chosen)
+        except ValidationFailed as error:
+            form.add_domain_error(error)
+            return False
+        return True
+
+    def foreseen(self, draft: Import, form: MappingForm, sample: Sample) -> Sequence[Foreseen]:
+        try:
+            return samples.foresee(source=draft, sample=sample)
+        except DomainError as error:
+            form.add_domain_error(error)
+            return []
+
+    def is_started(self, draft: Import, form: MappingForm) -> bool:
+        try:
+            drafts.start(
+                source=draft, mapped=draft.mapped, delimiter=draft.delimiter, encoding=draft.encoding, by=self.actor
+            )
+        except DomainError as error:
+            form.add_domain_error(error)
+            return False
+        return True
+
+
+class ImportView(OneImportView):
+    """What has become of an import so far."""
+
+    capabilities = {"GET": Capability.SEE}
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        source = self.found(pk)
+        if source.job.state == Job.State.DRAFT and self.may(Capability.EDIT_CONTACTS):
+            return self.to("contacts-import-map", pk=pk)
+        rejected = Paginator(queries_imports.rejected_of(source), 50).get_page(request.GET.get("page"))
+        context = {"source": source, "standing": queries_imports.standing(source), "rejected": rejected}
+        return self.page("contacts/import.html", context)
+
+
+class PauseView(OneImportView):
+    """Stops an import after its current step."""
+
+    capabilities = {"POST": Capability.EDIT_CONTACTS}
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        try:
+            jobs.pause(job=self.found(pk).job, by=self.actor)
+        except DomainError as error:
+            messages.error(request, error.detail)
+        return self.to("contacts-import", pk=pk)
+
+
+class ResumeView(OneImportView):
+    """Goes on with a paused import."""
+
+    capabilities = {"POST": Capability.EDIT_CONTACTS}
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        try:
+            jobs.resume(job=self.found(pk).job, by=self.actor)
+        except DomainError as error:
+            messages.error(request, error.detail)
+        return self.to("contacts-import", pk=pk)
+
+
+class CancelView(OneImportView):
+    """Ends an import after saying what stays; throws a draft away."""
+
+    capabilities = WRITING
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        source = self.found(pk)
+        context = {"source": source, "standing": queries_imports.standing(source)}
+        return self.page("contacts/import_cancel.html", context)
+
+    def post(self, request: HttpRequest, pk: str) -> HttpResponse:
+        source = self.found(pk)
+        is_draft = source.job.state == Job.State.DRAFT
+        try:
+            if is_draft:
+                drafts.discard(source=source, by=self.actor)
+            else:
+                jobs.cancel(job=source.job, by=self.actor)
+        except DomainError as error:
+            messages.error(request, error.detail)
+            return self.to("contacts-import", pk=pk)
+        if is_draft:
+            messages.success(request, "The file is deleted. Nothing was imported.")
+            return self.to("contacts-imports")
+        return self.to("contacts-import", pk=pk)
+
+
+class RejectedView(OneImportView):
+    """The rows that were left out, as CSV."""
+
+    capabilities = {"GET": Capability.SEE}
+
+    def get(self, request: HttpRequest, pk: str) -> StreamingHttpResponse:
+        source = self.found(pk)
+        return StreamingHttpResponse(
+            _as_csv(queries_imports.all_rejected(source)),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="rejected-{source.pk}.csv"'},
+        )
+
+
+def _as_csv(rejected: Iterator[RejectedRow]) -> Iterator[str]:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    # With the mark that tells spreadsheets that this is UTF-8
+    text.write("\ufeff")
+    writer.writerow(["row", "code", "field", "reason"])
+    for each in rejected:
+        writer.writerow([each.row, each.code, *map(exports.cell, (each.field, each.reason))])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
