@@ -1,5 +1,6 @@
 """The questions that the settings pages ask."""
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from integrations import queries
 from integrations.models import Request
 
 DAY = 24 * 3600
+SAMPLE_BYTES = 10**6
 
 
 class ReasonForm(AccountForm):
@@ -70,6 +72,40 @@ class RevokeForm(AccountForm):
         if name != self.system:
             raise forms.ValidationError(f"This is not the name of the system. Type {self.system}.")
         return name
+
+
+class CollisionCheckForm(AccountForm):
+    """A sample of a new system's customers, pasted or as a file."""
+
+    sample = forms.CharField(
+        label="Customer numbers and e-mail addresses",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "placeholder": "1001, jan@example.com"}),
+        help_text="One customer a line: number, e-mail. Up to 5,000 lines.",
+    )
+    file = forms.FileField(label="Or a file with such lines", required=False, help_text="CSV, up to 1 MB.")
+
+    def clean_file(self) -> str:
+        """The text of the file."""
+        sent = self.cleaned_data["file"]
+        if sent is None:
+            return ""
+        if sent.size > SAMPLE_BYTES:
+            raise forms.ValidationError("The file is larger than 1 MB. Send a part of it; a sample is enough.")
+        content: bytes = sent.read()
+        for encoding in ("utf-8-sig", "windows-1252"):
+            with suppress(UnicodeDecodeError):
+                return content.decode(encoding)
+        raise forms.ValidationError("The file is no text in UTF-8. Save it as CSV UTF-8.")
+
+    def clean(self) -> dict[str, Any]:
+        """One of the two."""
+        data: dict[str, Any] = super().clean() or {}
+        if "file" in data:
+            data["sample"] = data["file"] or data.get("sample", "")
+            if not data["sample"].strip():
+                self.add_error("sample", "Paste some lines, or choose a file.")
+        return data
 
 
 class NewAuthenticationForm(AccountForm):

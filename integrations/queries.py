@@ -173,6 +173,15 @@ def messages_about(request: Request) -> QuerySet[RequestMessage]:
     return rows
 
 
+def unused_id_fields(account: Account) -> list[IdField]:
+    """The id fields that no system has: a new one may take any of them."""
+    return [
+        choice.id_field
+        for choice in id_field_choices(account)
+        if choice.is_free and choice.id_field.source_system is None
+    ]
+
+
 def id_field_choices(account: Account) -> list[IdFieldChoice]:
     """The id fields of an account that may be chosen, or are taken, the default one first."""
     live = {row.id_field_id: row for row in Authentication.objects.for_account(account).live()}

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import views
+from integrations import views, views_collisions
 
 urlpatterns = [
     path("", views.OverviewView.as_view(), name="integrations-overview"),
@@ -14,5 +14,6 @@ urlpatterns = [
     path("requests/<uuid:pk>/withdraw/", views.WithdrawView.as_view(), name="integrations-request-withdraw"),
     path("configurations/", views.ConfigurationsView.as_view(), name="integrations-configurations"),
     path("configurations/new/", views.NewAuthenticationView.as_view(), name="integrations-authentication-new"),
+    path("collisions/", views_collisions.CollisionCheckView.as_view(), name="integrations-collision-check"),
     path("configurations/<uuid:pk>/revoke/", views.RevokeView.as_view(), name="integrations-authentication-revoke"),
 ]

@@ -175,6 +175,19 @@ MANAGED = People(302, 404, 403, 200, 404, 404, 404, 404)
 SETTINGS: Mapping[tuple[str, str], People] = {
     ("activity", "GET"): SEEN,
     ("activity-download", "GET"): SEEN,
+    ("contacts-imports", "GET"): SEEN,
+    ("contacts-import-new", "GET"): MANAGED,
+    ("contacts-import-new", "POST"): MANAGED._replace(owner=422),  # sends no file
+    ("contacts-import", "GET"): SEEN,
+    ("contacts-import-map", "GET"): MANAGED._replace(owner=302),  # it is under way
+    ("contacts-import-map", "POST"): MANAGED._replace(owner=302),
+    ("contacts-import-pause", "POST"): MANAGED._replace(owner=302),
+    ("contacts-import-resume", "POST"): MANAGED._replace(owner=302),
+    ("contacts-import-cancel", "GET"): MANAGED,
+    ("contacts-import-cancel", "POST"): MANAGED._replace(owner=302),
+    ("contacts-import-rejected", "GET"): SEEN,
+    ("integrations-collision-check", "GET"): MANAGED,
+    ("integrations-collision-check", "POST"): MANAGED._replace(owner=422),  # sends no sample
     ("integrations-overview", "GET"): SEEN,
     ("integrations-configurations", "GET"): SEEN,
     ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active
@@ -217,7 +230,7 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
     """The route's path for the account's row."""
     if route.name.startswith("admin"):
         return _admin_address(route, cast, rows)
-    by_part = {"/licenses/": rows.license.pk, "/requests/": rows.request.pk}
+    by_part = {"/licenses/": rows.license.pk, "/requests/": rows.request.pk, "/imports/": rows.import_.pk}
     values: dict[str, Any] = {
         "account_number": rows.account.number,
         "code": Integration.REST_API,
