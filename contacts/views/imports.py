@@ -199,8 +199,12 @@ class ImportView(OneImportView):
         source = self.found(pk)
         if source.job.state == Job.State.DRAFT and self.may(Capability.EDIT_CONTACTS):
             return self.to("contacts-import-map", pk=pk)
+        standing = queries_imports.standing(source)
+        if getattr(request, "htmx", False) and not standing.is_under_way:
+            # The page that asks how far it is: what can be done is another now.
+            return HttpResponse(headers={"HX-Refresh": "true"})
         rejected = Paginator(queries_imports.rejected_of(source), 50).get_page(request.GET.get("page"))
-        context = {"source": source, "standing": queries_imports.standing(source), "rejected": rejected}
+        context = {"source": source, "standing": standing, "rejected": rejected}
         return self.page("contacts/import.html", context)
 
 

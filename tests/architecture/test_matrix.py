@@ -52,7 +52,6 @@ OPERATORS = People(302, 302, 302, 302, 403, 403, 403, 200)
 NOT_OFFERED = People(302, 302, 302, 302, 403, 403, 403, 403)
 TO_THE_ROW = People(302, 302, 302, 302, 302, 302, 302, 302)
 NOWHERE = People(302, 302, 302, 302, 404, 404, 404, 404)
-
 SCOPED: tuple[str, ...] = (
     "accounts_account",
     "accounts_auditevent",
@@ -188,6 +187,11 @@ SETTINGS: Mapping[tuple[str, str], People] = {
     ("contacts-import-rejected", "GET"): SEEN,
     ("integrations-collision-check", "GET"): MANAGED,
     ("integrations-collision-check", "POST"): MANAGED._replace(owner=422),  # sends no sample
+    **{(f"contacts-{name}", "GET"): SEEN for name in ("imports", "import", "import-rejected")},
+    **{(f"contacts-import-{what}", "POST"): MANAGED._replace(owner=302) for what in ("pause", "resume", "cancel")},
+    **{("contacts-import-map", how): MANAGED._replace(owner=302) for how in ("GET", "POST")},  # it is under way
+    **{(n, "GET"): MANAGED for n in ("contacts-import-new", "contacts-import-cancel", "integrations-collision-check")},
+    **{(n, "POST"): MANAGED._replace(owner=422) for n in ("contacts-import-new", "integrations-collision-check")},
     ("integrations-overview", "GET"): SEEN,
     ("integrations-configurations", "GET"): SEEN,
     ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active

@@ -19,11 +19,13 @@ from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
+from tests.work import work
 
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 # Nothing but colours changes with the scheme
 SCHEMES: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [("light", {}), ("dark", COLOURS)]
+IMPORTED = b"id,email,mail,telephone\n1,a@example.com,,12\n,nobody,,+31201234567\n2,a@example.com,x,1,1\n"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -183,6 +185,40 @@ def test_pages_of_what_an_account_asks(
     inspector.look("Deactivate an integration: REST API")
     inspector.page.get_by_role("link", name="Take it back").click()
     inspector.look("Take this request back")
+    assert inspector.problems == []
+
+
+def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: User, account: Account) -> None:
+    inspector, base = inspect(owner), f"/settings/{account.number}/contacts/imports/"
+    inspector.visit(base, "Imports")
+    inspector.visit(f"{base}new/", "New import")
+    inspector.page.get_by_label("Which system").select_option(index=1)
+    inspector.page.locator("input[type=file]").set_input_files(
+        {"name": "people.csv", "mimeType": "text/csv", "buffer": IMPORTED}
+    )
+    inspector.page.get_by_role("button", name="Upload").click()
+    inspector.look("What is in people.csv?")
+    inspector.page.get_by_label("mail", exact=True).select_option("email")
+    expect(inspector.page.get_by_text("Column 2 goes there already.")).to_be_visible()
+    inspector.look("What is in people.csv?")
+    inspector.page.get_by_role("link", name="Delete the file").click()
+    inspector.look("Delete this file")
+    inspector.page.keyboard.press("Escape")
+    inspector.page.get_by_label("mail", exact=True).select_option("")
+    inspector.page.get_by_role("button", name="Start the import").click()
+    inspector.look("Import of people.csv")
+    inspector.page.get_by_role("link", name="Cancel").click()
+    inspector.look("Cancel this import")
+    work()
+    inspector.page.wait_for_function("document.querySelector('.standing .pill').textContent.includes('Completed')")
+    inspector.look("Import of people.csv")
+    inspector.visit(base, "Imports")
+    check = f"/settings/{account.number}/integrations/collisions/"
+    inspector.visit(check, "Collision check")
+    inspector.page.get_by_label("Customer numbers").fill("1, a@example.com\n2, a@example.com\n, x\n")
+    inspector.page.get_by_role("button", name="Check").click()
+    expect(inspector.page.get_by_role("region", name="Result")).to_be_visible()
+    inspector.look("Collision check")
     assert inspector.problems == []
 
 
