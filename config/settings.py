@@ -274,6 +274,7 @@ REST_FRAMEWORK = {
 }
 API_MAX_BODY_BYTES = 10 * 1024 * 1024
 IMPORT_MAX_BYTES = 1024**3
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100  # a CSV may have 1,000 columns, and the page asks about each
 # Contacts know id fields, not authentications: background work asks here whether its caller may still write.
 CALLER_CHECK = "integrations.authentication.check_again"
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}

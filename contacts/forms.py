@@ -53,7 +53,7 @@ class MappingForm(AccountForm):
 
     def __init__(self, *args: Any, sample: Sample, targets: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.sample = sample
+        self.sample, self.targets = sample, dict(targets)
         for number, title in enumerate(sample.header):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 label=title or f"Column {number + 1}", choices=targets, required=False
@@ -80,6 +80,11 @@ class MappingForm(AccountForm):
         """For each column its field, and some of its values."""
         for number in range(len(self.sample.header)):
             yield self[f"column_{number}"], self.sample.values(number)
+
+    @property
+    def shown(self) -> list[str]:
+        """What the columns that go somewhere are called, in their order; of a valid form. All of a line without any."""
+        return [self.targets[target] for target in self.chosen if target] or ["Line"]
 
     @property
     def chosen(self) -> list[str]:

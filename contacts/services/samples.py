@@ -139,10 +139,3 @@ def _cells(row: bytes | Sequence[str], mapped: Mapping[str, int]) -> dict[str, C
 
 def _short(text: str) -> str:
     return text if len(text) <= LONG else f"{text[:LONG]}…"
-
-
-def columns_shown(*, source: Import) -> list[str]:
-    """What the cells of the foreseen rows are, in their order."""
-    if source.format == Import.Format.NDJSON:
-        return ["line"]
-    return sorted(source.mapped or {}, key=(source.mapped or {}).__getitem__)

@@ -27,9 +27,11 @@ def content_of(source: Import, consumed: Counter[str] | None = None) -> Iterator
 
     def parts() -> Iterator[bytes]:
         for part in files.parts(file=source.file) if source.file else ():
-            if consumed is not None:
-                consumed["bytes"] += len(part)
-            yield part
+            for start in range(0, len(part), rows.PIECE):
+                piece = part[start : start + rows.PIECE]
+                if consumed is not None:
+                    consumed["bytes"] += len(piece)
+                yield piece
 
     return rows.unpacked(parts()) if source.is_compressed else parts()
 

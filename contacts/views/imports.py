@@ -121,7 +121,7 @@ class MapView(OneImportView):
             "form": form,
             "foreseen": foreseen,
             "outcomes": Counter(row.outcome for row in foreseen).items(),
-            "shown": samples.columns_shown(source=draft),
+            "shown": form.shown,
         }
         return self.page("contacts/import_map.html", context, status)
 

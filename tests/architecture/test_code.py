@@ -72,7 +72,6 @@ WITHOUT_ACTOR = {
     "contacts.services.rules.draft_of": "only tells",
     "contacts.services.rules.find": "only reads",
     "contacts.services.rules.sweep": "deletes what nobody reads any more",
-    "contacts.services.samples.columns_shown": "only tells",
     "contacts.services.samples.foresee": "only tells",
     "contacts.services.samples.guess": "only tells",
     "contacts.services.samples.look": "only reads",

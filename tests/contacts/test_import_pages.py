@@ -327,6 +327,16 @@ def test_marks_and_headers_that_are_the_same_twice(
         assert Contact.objects.for_account(cast.account).get().values == {"email": "b@example.com"}
 
 
+def test_a_file_may_have_a_thousand_columns(admin: Client, cast: Cast, field: IdField) -> None:
+    header = ["id", "email", *(f"c{n}" for n in range(998))]
+    draft = drafted(admin, field, f"{','.join(header)}\n1,a@example.com\n".encode())
+    chosen = ["external_id", "email", *[""] * 998]
+    sent = answers(header, chosen, ",", "utf-8")
+    assert admin.post(path(cast.account, "import-map", pk=draft.pk), {**sent, "start": "yes"}).status_code == 302
+    work()
+    assert Contact.objects.for_account(cast.account).get().values == {"email": "a@example.com"}
+
+
 def test_ndjson_needs_no_mapping(admin: Client, cast: Cast, field: IdField) -> None:
     body = b'{"external_id": "1", "values": {"email": "a@example.com"}}\n{"external_id": 2, "values": {"size": 1}}\n'
     draft = drafted(admin, field, gzip.compress(body))

@@ -87,7 +87,8 @@ def watch(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     page.get_by_role("link", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_contain_text("what they wrote to contacts stays")
     page.get_by_role("dialog").get_by_role("link", name="Let it go on").click()
-    write, seen = imports._write, []
+    write = imports._write
+    seen: list[str | None] = []
 
     def look(*each: object) -> None:
         write(*each)  # type: ignore[arg-type]

@@ -24,7 +24,7 @@ for (const form of document.querySelectorAll("form[data-limit]")) {
   });
   input.addEventListener("change", tell);
   form.addEventListener("submit", (event) => {
-    if (!input.checkValidity()) {
+    if (input.validity.customError) {
       event.preventDefault();
       delete form.dataset.sent;
       input.reportValidity();
