@@ -210,7 +210,7 @@ def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: Us
     inspector.page.get_by_role("link", name="Cancel").click()
     inspector.look("Cancel this import")
     work()
-    inspector.page.wait_for_function("document.querySelector('.standing .pill').textContent.includes('Completed')")
+    expect(inspector.page.locator(".standing .pill")).to_have_text("Completed")
     inspector.look("Import of people.csv")
     inspector.visit(base, "Imports")
     check = f"/settings/{account.number}/integrations/collisions/"
