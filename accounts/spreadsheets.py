@@ -1,7 +1,7 @@
 """CSV that spreadsheets open as what it is: text, and never a formula."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 MARK = "\ufeff"
@@ -15,6 +15,13 @@ class _Line:
 
     def write(self, text: str) -> str:
         return text
+
+
+def file(columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """A file of rows below a header, in pieces."""
+    yield MARK
+    yield from lines([columns])
+    yield from lines(rows)
 
 
 def lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:

@@ -82,16 +82,10 @@ def as_csv(account: Account, events: Iterator[AuditEvent]) -> StreamingHttpRespo
         for event in events
     )
     return StreamingHttpResponse(
-        _file(rows),
+        spreadsheets.file(COLUMNS, rows),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="activity-{account.number}.csv"',
             "Cache-Control": "no-store",
         },
     )
-
-
-def _file(rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
-    yield spreadsheets.MARK
-    yield from spreadsheets.lines([COLUMNS])
-    yield from spreadsheets.lines(rows)

@@ -320,8 +320,8 @@ class RuleSetAdmin(PartnerScopedAdmin):
 
 def csv_of(pairs: Iterable[PreviewPair]) -> Iterator[str]:
     """Ids, and no values."""
-    yield from spreadsheets.lines([["rule", "contact", "other contact", "both have an id in"]])
-    yield from spreadsheets.lines([pair.rule, pair.contact_id, pair.other_id, pair.id_field] for pair in pairs)
+    columns = ("rule", "contact", "other contact", "both have an id in")
+    return spreadsheets.file(columns, ((pair.rule, pair.contact_id, pair.other_id, pair.id_field) for pair in pairs))
 
 
 class PreviewFilter(SimpleListFilter):

@@ -3,10 +3,8 @@
 A file waits as a draft until it is started. Nothing is written to contacts before.
 """
 
-import csv
-import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,13 +13,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
+from accounts import spreadsheets
 from accounts.errors import DomainError, ValidationFailed
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import columns, queries_imports
 from contacts.forms import MappingForm, ReadingForm, UploadForm
-from contacts.models import Import, Job, RejectedRow
-from contacts.services import drafts, exports, jobs, samples
+from contacts.models import Import, Job
+from contacts.services import drafts, jobs, samples
 from contacts.services.samples import Foreseen, Sample
 from contacts.views.uploads import StoringHandler
 
@@ -268,22 +267,9 @@ class RejectedView(OneImportView):
 
     def get(self, request: HttpRequest, pk: str) -> StreamingHttpResponse:
         source = self.found(pk)
+        rows = ((each.row, each.code, each.field, each.reason) for each in queries_imports.all_rejected(source))
         return StreamingHttpResponse(
-            _as_csv(queries_imports.all_rejected(source)),
+            spreadsheets.file(("row", "code", "field", "reason"), rows),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="rejected-{source.pk}.csv"'},
         )
-
-
-def _as_csv(rejected: Iterator[RejectedRow]) -> Iterator[str]:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    # With the mark that tells spreadsheets that this is UTF-8
-    text.write("\ufeff")
-    writer.writerow(["row", "code", "field", "reason"])
-    for each in rejected:
-        writer.writerow([each.row, each.code, *map(exports.cell, (each.field, each.reason))])
-        yield text.getvalue()
-        text.seek(0)
-        text.truncate()
-    yield text.getvalue()

@@ -159,7 +159,7 @@ class TestPreviews:
         ids = dict(ExternalId.objects.for_account(account).values_list("value", "contact_id"))
         assert (pair.contact_id, pair.other_id) == (ids["jan"], ids["W1"])
         answer: Any = agent.get(RULE_SET.format(made.pk, "pairs"))
-        rows = list(csv.reader(b"".join(answer.streaming_content).decode().splitlines()))
+        rows = list(csv.reader(b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()))
         assert rows == [
             ["rule", "contact", "other contact", "both have an id in"],
             ["1", str(ids["jan"]), str(ids["W1"]), ""],
