@@ -7,9 +7,10 @@ from typing import Any
 
 from django import forms
 
+from accounts.errors import ValidationFailed
 from accounts.models import Account
 from accounts.tenancy.forms import AccountForm
-from contacts import queries_imports
+from contacts import columns, queries_imports
 from contacts.rows import ENCODINGS
 from contacts.services.samples import Sample
 
@@ -54,6 +55,7 @@ class MappingForm(AccountForm):
     def __init__(self, *args: Any, sample: Sample, targets: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sample, self.targets = sample, dict(targets)
+        self.mapped: dict[str, int] | None = None
         for number, title in enumerate(sample.header):
             self.fields[f"column_{number}"] = forms.ChoiceField(
                 label=title or f"Column {number + 1}", choices=targets, required=False
@@ -82,11 +84,26 @@ class MappingForm(AccountForm):
             yield self[f"column_{number}"], self.sample.values(number)
 
     @property
-    def shown(self) -> list[str]:
-        """What the columns that go somewhere are called, in their order; of a valid form. All of a line without any."""
-        return [self.targets[target] for target in self.chosen if target] or ["Line"]
+    def reading(self) -> ReadingForm:
+        """How the file was read to get these columns."""
+        read = {"delimiter": self.sample.delimiter, "encoding": self.sample.encoding or ENCODINGS[0]}
+        return ReadingForm(read, account=self.account)
 
     @property
-    def chosen(self) -> list[str]:
-        """What was chosen for each column; of a valid form."""
-        return [value for name, value in self.cleaned_data.items() if name.startswith("column_")]
+    def shown(self) -> list[str]:
+        """What the columns that go somewhere are called, in their order; of a valid form. All of a line without any."""
+        return [self.targets[target] for target in self._chosen() if target] or ["Line"]
+
+    def clean(self) -> dict[str, Any]:
+        """`mapped`: contact field, or external_id → the column's number; None for a file without columns."""
+        data: dict[str, Any] = super().clean() or {}
+        if self.sample.header and self.sample.problem is None:
+            try:
+                self.mapped = columns.mapped(self._chosen())
+            except ValidationFailed as error:
+                self.add_domain_error(error)
+        return data
+
+    def _chosen(self) -> list[str]:
+        """Where each column goes, as far as that is valid."""
+        return [self.cleaned_data.get(f"column_{number}", "") for number in range(len(self.sample.header))]

@@ -86,22 +86,20 @@ def _refusal(code: str, detail: str) -> ValidationFailed:
 
 
 @transaction.atomic
-def start(*, source: Import, mapped: dict[str, int] | None, delimiter: str, encoding: str, by: Actor) -> Import:
-    """Queues the import on behalf of who starts it. `mapped`: contact field, or external_id → the column's number;
-    None for NDJSON.
+def start(*, source: Import, by: Actor) -> Import:
+    """Queues the import as it is set now (`mapped`, `delimiter`, `encoding`), on behalf of who starts it.
 
     Raises Conflict `job_state` when it is no draft any more, Forbidden when the person may not write, ValidationFailed
     `retired_field`.
     """
     account = source.account
     members.check_again(account_id=account.pk, user_id=by.user_id or 0, capability=Capability.EDIT_CONTACTS)
-    retired = ContactField.objects.for_account(account).filter(retired_at__isnull=False, name__in=mapped or ())
+    retired = ContactField.objects.for_account(account).filter(retired_at__isnull=False, name__in=source.mapped or ())
     if (field := retired.first()) is not None:
         raise ValidationFailed.of(
             "", "retired_field", f"{field.label} was retired just now. Look at the columns again."
         )
     jobs.start(job=source.job, by=by)
-    source.mapped, source.delimiter, source.encoding = mapped, delimiter, encoding
     source.person_id, source.request_id = by.user_id, by.request_id
     Import.objects.for_account(account).save_fields(
         source, "mapped", "delimiter", "encoding", "person_id", "request_id"

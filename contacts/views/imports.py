@@ -14,14 +14,14 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from accounts import spreadsheets
-from accounts.errors import DomainError, ValidationFailed
+from accounts.errors import DomainError
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
-from contacts import columns, queries_imports
+from contacts import queries_imports
 from contacts.forms import MappingForm, ReadingForm, UploadForm
 from contacts.models import Import, Job
 from contacts.services import drafts, jobs, samples
-from contacts.services.samples import Foreseen, Sample
+from contacts.services.samples import Foreseen
 from contacts.views.uploads import StoringHandler
 
 WRITING = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
@@ -106,24 +106,6 @@ class MapView(OneImportView):
 
     capabilities = WRITING
 
-    def show(
-        self,
-        draft: Import,
-        reading: ReadingForm,
-        form: MappingForm,
-        foreseen: Sequence[Foreseen],
-        status: int = 200,
-    ) -> HttpResponse:
-        context = {
-            "draft": draft,
-            "reading": reading,
-            "form": form,
-            "foreseen": foreseen,
-            "outcomes": Counter(row.outcome for row in foreseen).items(),
-            "shown": form.shown,
-        }
-        return self.page("contacts/import_map.html", context, status)
-
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         return self.answer(pk, is_final=False)
 
@@ -139,54 +121,30 @@ class MapView(OneImportView):
         if reading.is_valid():
             draft.delimiter, draft.encoding = reading.cleaned_data["delimiter"], reading.cleaned_data["encoding"]
         sample = samples.look(source=draft)
-        if not reading.is_valid():
-            reading = ReadingForm(
-                {"delimiter": sample.delimiter, "encoding": sample.encoding or "utf-8"}, account=self.account
-            )
         was_chosen = MappingForm.is_about(sent, sample.header)
+        guessed = [] if was_chosen else samples.guess(source=draft, header=sample.header)
         form = MappingForm(
-            sent
-            if was_chosen
-            else MappingForm.filled(sample.header, samples.guess(source=draft, header=sample.header)),
+            sent if was_chosen else MappingForm.filled(sample.header, guessed),
             account=self.account,
             sample=sample,
             targets=queries_imports.targets_of(self.account, str(draft.id_field.source_system)),
         )
-        if self.is_mapped(draft, form, sample):
-            if is_final and (was_chosen or draft.format == Import.Format.NDJSON) and self.is_started(draft, form):
-                return self.to("contacts-import", pk=pk)
-            foreseen = self.foreseen(draft, form, sample)
-        else:
-            foreseen = []
-        return self.show(draft, reading, form, foreseen, status=422 if is_final else 200)
+        foreseen: Sequence[Foreseen] = ()
+        if form.is_valid() and sample.problem is None:
+            draft.mapped = form.mapped
+            try:
+                if is_final and was_chosen:
+                    drafts.start(source=draft, by=self.actor)
+                    return self.to("contacts-import", pk=pk)
+                foreseen = samples.foresee(source=draft, sample=sample)
+            except DomainError as error:
+                form.add_domain_error(error)
+        return self.show(draft, form, foreseen, status=422 if is_final else 200)
 
-    def is_mapped(self, draft: Import, form: MappingForm, sample: Sample) -> bool:
-        """Whether it is said what the columns hold, and the file can be read so; else the form says what is wrong."""
-        if not form.is_valid() or sample.problem is not None or draft.format == Import.Format.NDJSON:
-            return form.is_valid() and sample.problem is None
-        try:
-            draft.mapped = columns.mapped(form.chosen)
-        except ValidationFailed as error:
-            form.add_domain_error(error)
-            return False
-        return True
-
-    def foreseen(self, draft: Import, form: MappingForm, sample: Sample) -> Sequence[Foreseen]:
-        try:
-            return samples.foresee(source=draft, sample=sample)
-        except DomainError as error:
-            form.add_domain_error(error)
-            return []
-
-    def is_started(self, draft: Import, form: MappingForm) -> bool:
-        try:
-            drafts.start(
-                source=draft, mapped=draft.mapped, delimiter=draft.delimiter, encoding=draft.encoding, by=self.actor
-            )
-        except DomainError as error:
-            form.add_domain_error(error)
-            return False
-        return True
+    def show(self, draft: Import, form: MappingForm, foreseen: Sequence[Foreseen], status: int) -> HttpResponse:
+        outcomes = Counter(row.outcome for row in foreseen).items()
+        context = {"draft": draft, "form": form, "foreseen": foreseen, "outcomes": outcomes}
+        return self.page("contacts/import_map.html", context, status)
 
 
 class ImportView(OneImportView):

@@ -15,7 +15,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import Account, AuditEvent, Membership, Role
-from contacts.columns import guessed
 from contacts.forms import MappingForm
 from contacts.management.commands.worker import tidy_up
 from contacts.models import Contact, ExternalId, FilePart, IdField, Import, Job, RejectedRow, StoredFile, Write
@@ -88,9 +87,9 @@ def test_a_file_goes_from_upload_to_contacts(admin: Client, cast: Cast, field: I
     )
     work()
     page = admin.get(path(cast.account, "import-map", pk=draft.pk))
-    assert page.context["form"].chosen == CHOSEN
-    assert page.context["reading"]["delimiter"].value() == ";"
-    assert page.context["reading"]["encoding"].value() == "windows-1252"
+    assert [field.value() for field, _ in page.context["form"].questions] == CHOSEN
+    assert page.context["form"].reading["delimiter"].value() == ";"
+    assert page.context["form"].reading["encoding"].value() == "windows-1252"
     assert [(row.number, row.outcome) for row in page.context["foreseen"]] == [
         (2, "created"),
         (3, "rejected"),
@@ -260,19 +259,6 @@ def test_the_name_is_a_label_without_a_path(admin: Client, field: IdField) -> No
     draft = Import.objects.for_account(field.account).get()
     assert "/" not in draft.file_name
     assert "<b>" not in admin.get(path(field.account, "import-map", pk=draft.pk)).content.decode().split("<h1>")[1]
-
-
-def test_columns_are_guessed_by_what_they_are_called() -> None:
-    names = {"email": "email", "e-mail": "email", "firstname": "firstName", "phonenumber": "phoneNumber"}
-    assert guessed(["Voornaam", "E-mail adres", "KLANT NUMMER", "Telefoon", "Maat"], names) == [
-        "firstName",
-        "email",
-        "external_id",
-        "phoneNumber",
-        "",
-    ]
-    # The field's own name before a synonym, wherever it stands; each field once; none that the account has not.
-    assert guessed(["Mail", "email", "email", "Achternaam"], names) == ["", "email", "", ""]
 
 
 def test_mistakes_in_the_mapping_stand_at_their_column(admin: Client, cast: Cast, field: IdField) -> None:
