@@ -61,6 +61,30 @@ def written(entry: Entry | None, old: Value | None, new: Value | None, stamp: St
     return Entry(stamp, before=entry.before if same_writer else Before(old, entry.stamp))
 
 
+class Parted(NamedTuple):
+    """What becomes of a field when one of its writers leaves the contact. `went`: what goes with the writer, if it
+    sent what stands there; `stayed` with its entry: what the contact has then (no entry: nobody else wrote there)."""
+
+    went: tuple[Value | None, Entry] | None
+    stayed: Value | None
+    entry: Entry | None
+
+
+def part(entry: Entry, value: Value | None, writer: Writer) -> Parted:
+    """Takes a writer out of a field: what it alone sent goes, and what that had replaced comes back."""
+    senders = (entry.stamp, *entry.shared)
+    went = next(((value, Entry(stamp)) for stamp in senders if stamp.writer == writer), None)
+    others = [stamp for stamp in senders if stamp.writer != writer]
+    before = entry.before
+    if others:
+        # What the writer once wrote is another person's now, and not to be given back here.
+        kept = None if before is not None and before.stamp.writer == writer else before
+        return Parted(went, value, Entry(others[0], tuple(others[1:]), kept))
+    if before is not None:
+        return Parted(went, before.value, Entry(before.stamp))
+    return Parted(went, None, None)
+
+
 def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write: int) -> dict[str, Any]:
     """Entries as JSON, stamps of THIS_WRITE pointing at the row it became."""
     if not entries:

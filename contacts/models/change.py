@@ -25,6 +25,7 @@ class Change(AccountOwned):
     class Meta(AccountOwned.Meta):
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=("account", "number"), name="contacts_change_number"),)
+        indexes = (models.Index(fields=("account", "contact_id", "number"), name="contacts_change_contact"),)
 
     def __str__(self) -> str:
         return f"Change {self.number}"

@@ -71,6 +71,8 @@ class ReviewItem(AccountOwned):
         indexes = (
             models.Index(fields=("account", "other"), name="contacts_reviewitem_other"),
             models.Index(fields=("account", "created_at", "id"), name="contacts_reviewitem_oldest"),
+            # What waits, in order and by kind, however much was decided
+            models.Index(fields=("account", "state", "kind", "id"), name="contacts_reviewitem_state"),
         )
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
@@ -18,6 +19,15 @@ from contacts.provenance import PERSON, THIS_WRITE, Stamp, Writer
 from contacts.review import Findings, review
 from contacts.services import saving, store
 from contacts.state import NOTHING_MOVED, Moved, State
+
+
+class Sides(NamedTuple):
+    """Of a field, when a contact is parted in two: what stands there, what stays, and what the other gets (None:
+    nothing)."""
+
+    now: Value | None
+    stays: Value | None
+    goes: Value | None
 
 
 @dataclass(slots=True)

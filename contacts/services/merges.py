@@ -6,17 +6,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.actor import Actor
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
-from contacts.models import Change, ExternalId, FormerId, IdField, Merge
+from contacts import queries_contact as queries
+from contacts.models import Change, Contact, ExternalId, FormerId, IdField, Merge
 from contacts.normalise import Value
 from contacts.provenance import Before, Entry, Stamp, decode, encode
 from contacts.services import merged_items
-from contacts.services.by_hand import ByHand
+from contacts.services.by_hand import ByHand, Sides
 from contacts.state import State
 
 Held = tuple[Value | None, Entry | None]
@@ -120,6 +120,25 @@ def _move_ids(account: Account, from_contact: UUID, to_contact: UUID) -> list[li
     return [[row.id_field_id, row.value] for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What undoing a merge does: the external ids that go back (id field's name, value), those that were linked since
+    and stay, and per field what the survivor has now, then, and what goes to the other contact (None: nothing)."""
+
+    ids: list[tuple[str, str]]
+    stayed_ids: list[tuple[str, str]]
+    values: dict[str, Sides]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parting:
+    """How the ids and the fields of a survivor are parted again."""
+
+    going: list[ExternalId]
+    since: list[ExternalId]
+    fields: Mapping[str, "_Part"]
+
+
 @transaction.atomic
 def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     """Takes a merge back. The loser's ids that still point at the survivor go back, and each value last written since
@@ -132,19 +151,13 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     done = _undoable(account, merge_id)
     survivor, loser = hand.load(done.survivor_id, done.loser_id, merged=True)
     before = done.before or {}
-    ids = list(ExternalId.objects.for_account(account).filter(contact_id=survivor.id).order_by("pk"))
-    back = {(row.id_field_id, row.value) for row in ids} & {tuple(pair) for pair in before["ids"]}
-    own, lost = _held_before(before["survivor"]), _held_before(before["loser"])
-    parted = {
-        name: _part(_held(survivor, name), own.get(name, (None, None)), lost.get(name, (None, None)), done, back)
-        for name in survivor.provenance.keys() | own.keys() | lost.keys()
-    }
-    _hold(hand, survivor, {name: part.survivor for name, part in parted.items()})
-    _hold(hand, loser, {name: part.loser for name, part in parted.items()})
+    parting = _parting(account, done, survivor.values, survivor.provenance)
+    _hold(hand, survivor, {name: part.survivor for name, part in parting.fields.items()})
+    _hold(hand, loser, {name: part.loser for name, part in parting.fields.items()})
     loser.merged_into = None
     survivor.changed = loser.changed = True
-    going = [row for row in ids if (row.id_field_id, row.value) in back]
-    ExternalId.objects.for_account(account).filter(pk__in=[row.pk for row in going]).update(contact_id=loser.id)
+    ids = ExternalId.objects.for_account(account)
+    ids.filter(pk__in=[row.pk for row in parting.going]).update(contact_id=loser.id)
     formers = FormerId.objects.for_account(account).filter(pk__in=before["former"], contact_id=survivor.id)
     formers.update(contact_id=loser.id)
     merged_items.restore(account, before["items"])
@@ -152,25 +165,56 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     done.state, done.before = Merge.State.UNDONE, None
     Merge.objects.for_account(account).save_fields(done, "state", "before")
     _record(account, "contact.merge_undone", done, by)
-    names = dict(IdField.objects.for_account(account).order_by().values_list("pk", "name"))
+    stayed = sorted(name for name, part in parting.fields.items() if part.stayed)
+    return Undone(done, _named(account, parting.since), stayed)
+
+
+def look_at_undo(*, account: Account, merge_id: int) -> Undoing:
+    """What `undo` would do now; writes nothing. Raises as `undo` does."""
+    done = _undoable(account, merge_id)
+    survivor = Contact.objects.for_account(account).get(pk=done.survivor_id)
+    held = decode(survivor.provenance, survivor.values)
+    parting = _parting(account, done, survivor.values, held)
+    values = {
+        name: Sides(survivor.values.get(name), part.survivor[0], part.loser[0])
+        for name, part in sorted(parting.fields.items())
+    }
+    return Undoing(_named(account, parting.going), _named(account, parting.since), values)
+
+
+def _parting(account: Account, done: Merge, values: Mapping[str, Value], provenance: Mapping[str, Entry]) -> _Parting:
+    """How what the survivor has now is parted. Reads the survivor's ids."""
+    before = done.before or {}
+    ids = list(ExternalId.objects.for_account(account).filter(contact_id=done.survivor_id).order_by("pk"))
+    back = {(row.id_field_id, row.value) for row in ids} & {tuple(pair) for pair in before["ids"]}
+    own, lost = _held_before(before["survivor"]), _held_before(before["loser"])
+    nothing: Held = (None, None)
+    fields = {
+        name: _part(
+            (values.get(name), provenance.get(name)), own.get(name, nothing), lost.get(name, nothing), done, back
+        )
+        for name in provenance.keys() | own.keys() | lost.keys()
+    }
+    going = [row for row in ids if (row.id_field_id, row.value) in back]
     since = [row for row in ids if row not in going and row.write_id > done.write_id]
-    stayed = [(names[row.id_field_id], row.value) for row in since]
-    return Undone(done, stayed, sorted(name for name, part in parted.items() if part.stayed))
+    return _Parting(going, since, fields)
+
+
+def _named(account: Account, rows: Sequence[ExternalId]) -> list[tuple[str, str]]:
+    names = dict(IdField.objects.for_account(account).order_by().values_list("pk", "name"))
+    return [(names[row.id_field_id], row.value) for row in rows]
 
 
 def _undoable(account: Account, merge_id: int) -> Merge:
     """The merge, if it may be undone."""
-    merges = Merge.objects.for_account(account)
-    done: Merge | None = merges.filter(pk=merge_id).first()
+    done: Merge | None = Merge.objects.for_account(account).filter(pk=merge_id).first()
     if done is None:
         raise NotFound("There is no such merge in this account.", code="merge_not_found")
     if done.state == Merge.State.ERASED:
         raise Conflict("A contact of this merge was erased; nothing is left to undo.", code="contact_erased")
     if done.state == Merge.State.UNDONE:
         raise Conflict("This merge was undone already.", code="merge_undone")
-    both = [done.survivor_id, done.loser_id]
-    later = merges.filter(pk__gt=done.pk, state=Merge.State.DONE)
-    if later.filter(Q(survivor_id__in=both) | Q(loser_id__in=both)).exists():
+    if queries.merged_since(account, [done]):
         raise Conflict("One of the contacts was merged again since; undo that first.", code="merged_since")
     return done
 

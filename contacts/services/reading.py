@@ -37,3 +37,10 @@ def record_pairs_read(*, rule_set: RuleSet, by: Actor) -> AuditEvent:
         object_label=str(rule_set),
         by=by,
     )
+
+
+def record_exported(*, contact: Contact, by: Actor) -> AuditEvent:
+    """Tells that a member took all that is known of a contact out of the account."""
+    return audit.record(
+        account=contact.account, action="contact.exported", object_id=contact.pk, object_label=str(contact.pk), by=by
+    )

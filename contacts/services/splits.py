@@ -12,27 +12,30 @@ from accounts.errors import FieldError, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
 from contacts import normalise, state
-from contacts.models import ContactField, ExternalId, ReviewItem
+from contacts.models import Contact, ContactField, ExternalId, ReviewItem
 from contacts.normalise import Field, Invalid, Value
-from contacts.provenance import Entry, Writer
+from contacts.provenance import Writer, decode, part
 from contacts.review import Pair
-from contacts.services.by_hand import ByHand, warnings
+from contacts.services import store
+from contacts.services.by_hand import ByHand, Sides, warnings
 from contacts.state import State
 
 
 @transaction.atomic
-def split(*, account: Account, id_field_id: int, external_id: str, by: Actor) -> UUID:
+def split(*, account: Account, id_field_id: int, external_id: str, contact_id: UUID | None = None, by: Actor) -> UUID:
     """Takes an external id out of its contact into one of its own, with the values that it sent last; the contact
     keeps those that others sent too, and gets back what each of the rest replaced. The two become *not a match*.
-    Returns the new contact's id.
+    Returns the new contact's id. `contact_id`: the one that the person saw it at.
 
-    Raises NotFound `contact_not_found`.
+    Raises NotFound `contact_not_found`, also when it points at another contact by now.
     """
     hand = ByHand.begin(account, by)
     ids = ExternalId.objects.for_account(account)
     row: ExternalId | None = ids.filter(id_field_id=id_field_id, value=external_id).first()
     if row is None:
         raise NotFound("There is no such external id in this account.", code="contact_not_found")
+    if contact_id is not None and row.contact_id != contact_id:
+        raise NotFound("This id points at another contact by now.", code="contact_not_found")
     (contact,) = hand.load(row.contact_id)
     apart = State(uuid7(), {}, {}, version=0, is_new=True)
     hand.states[apart.id] = apart
@@ -56,44 +59,46 @@ def split(*, account: Account, id_field_id: int, external_id: str, by: Actor) ->
     return apart.id
 
 
+def look_at_split(*, contact: Contact, writer: Writer) -> dict[str, Sides]:
+    """What `split` would do to each field of the contact that has this external id; writes nothing."""
+    return {
+        name: Sides(value, parted.stayed, None if parted.went is None else parted.went[0])
+        for name, entry in sorted(decode(contact.provenance, contact.values).items())
+        for value in [contact.values.get(name)]
+        for parted in [part(entry, value, writer)]
+    }
+
+
 def _part(hand: ByHand, contact: State, apart: State, writer: Writer) -> None:
     """Gives the new contact all that the writer sent last, and the old one what others did."""
     moving: dict[str, Value | None] = {}
     staying: dict[str, Value | None] = {}
     for name, entry in list(contact.provenance.items()):
-        sent_by_it = next((stamp for stamp in (entry.stamp, *entry.shared) if stamp.writer == writer), None)
-        if sent_by_it is not None:
-            moving[name], apart.provenance[name] = contact.values.get(name), Entry(sent_by_it)
-        left = _without(entry, writer)
-        if left is not None:
-            contact.provenance[name] = left
-        elif entry.before is not None:
-            staying[name], contact.provenance[name] = entry.before.value, Entry(entry.before.stamp)
+        parted = part(entry, contact.values.get(name), writer)
+        if parted.went is not None:
+            moving[name], apart.provenance[name] = parted.went
+        staying[name] = parted.stayed
+        if parted.entry is not None:
+            contact.provenance[name] = parted.entry
         else:
-            staying[name] = None
             del contact.provenance[name]
     hand.put(contact, staying)
     hand.put(apart, moving)
 
 
-def _without(entry: Entry, writer: Writer) -> Entry | None:
-    """The entry of a value that others sent too; None when only this writer did. What it once wrote is another
-    person's now, and not to be given back here."""
-    senders = [stamp for stamp in (entry.stamp, *entry.shared) if stamp.writer != writer]
-    if not senders:
-        return None
-    before = None if entry.before is not None and entry.before.stamp.writer == writer else entry.before
-    return Entry(senders[0], tuple(senders[1:]), before)
-
-
 @transaction.atomic
-def edit(*, account: Account, contact_id: UUID, values: Mapping[str, object], by: Actor) -> list[dict[str, Any]]:
+def edit(
+    *, account: Account, contact_id: UUID, values: Mapping[str, object], version: int | None = None, by: Actor
+) -> list[dict[str, Any]]:
     """Writes values by hand (None empties); returns the possible duplicates that come of it, as the API tells them.
+    `version`: the one that the person saw.
 
-    Raises NotFound `contact_not_found`, Conflict `merged_away`, ValidationFailed naming each field.
+    Raises NotFound `contact_not_found`, Conflict `merged_away`, PreconditionFailed `version_mismatch`,
+    ValidationFailed naming each field.
     """
     hand = ByHand.begin(account, by)
     (contact,) = hand.load(contact_id)
+    store.check_version(contact.version, None if version is None else {version})
     sent = _checked(account, values)
     _, moved = state.write(contact, sent, hand.stamp, hand.book.rules)
     hand.moved(contact, moved)

@@ -1,0 +1,345 @@
+"""One contact's pages: what they show to whom, what they do, and what they refuse."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.actor import SYSTEM, Actor
+from accounts.models import AuditEvent, Role
+from contacts.models import Change, Contact, ErasedId, ExternalId
+from contacts.services import erasure, fields, merges, reviews, splits
+from tests.contacts.pages import contact_path, form_of, member, path, said
+from tests.contacts.world import SYSTEMS, Sent, World
+from tests.integrations.pages import HTMX, error_of
+
+pytestmark = pytest.mark.django_db
+
+SHOP, CRM, ERP = SYSTEMS
+BY = Actor(label="olga@example.com")
+
+
+@pytest.fixture
+def world() -> World:
+    """Jan of the shop, whom the CRM was linked to by rule and whose city it changed; and Piet of the CRM."""
+    world = World()
+    world.write(
+        SHOP, [Sent("1001", {"email": "jan@example.com", "firstName": "Jan", "lastName": "Smit", "city": "Ede"})]
+    )
+    world.write(CRM, [Sent("77", {"email": "jan@example.com", "city": "Epe"})])
+    world.write(CRM, [Sent("78", {"email": "piet@example.com", "firstName": "Piet"})])
+    return world
+
+
+@pytest.fixture
+def owner(world: World) -> Client:
+    return member(world)
+
+
+def values(world: World, name: int) -> dict[str, Any]:
+    found: dict[str, Any] = Contact.objects.for_account(world.account).get(pk=world.id_of(name)).values
+    return found
+
+
+def merge(world: World, survivor: int, loser: int) -> None:
+    merges.merge(account=world.account, survivor_id=world.id_of(survivor), loser_id=world.id_of(loser), by=BY)
+
+
+class TestThePage:
+    def test_says_who_wrote_what_and_what_stood_there_before(self, world: World, owner: Client) -> None:
+        text = said(owner.get(contact_path(world, 0)))
+        assert "Jan Smit" in text
+        assert f"City Epe {CRM} 77" in text
+        assert f"Ede {SHOP} 1001" in text
+        assert "by rule 1 (email)" in text
+        assert f"jan@example.com Shared {SHOP} 1001" in text
+        assert f"Also sent by {CRM} 77" in text
+        assert "linked by rule 1 (email)" in text
+        assert "2 Updated city" in text
+        assert "1 Created" in text
+
+    def test_a_person_is_named_and_an_emptied_value_told(self, world: World, owner: Client) -> None:
+        splits.edit(account=world.account, contact_id=world.id_of(0), values={"city": None, "infix": "de"}, by=BY)
+        text = said(owner.get(contact_path(world, 0)))
+        assert "Jan de Smit" in text
+        assert "City (emptied) olga@example.com" in text
+
+    def test_a_merged_one_leads_to_the_one_that_it_lives_on_in(self, world: World, owner: Client) -> None:
+        world.write(ERP, [Sent("5", {"firstName": "Kees"})])
+        merge(world, 1, 2)
+        merge(world, 0, 1)
+        for action in ("", "edit", "undo", "split", "export", "erase"):
+            page = owner.get(contact_path(world, 2, action), follow=True)
+            assert page.redirect_chain == [(contact_path(world, 0), 302)]
+            assert "was merged into this one" in said(page)
+
+    def test_an_erased_one_is_not_there_and_neither_is_anothers(self, world: World, owner: Client) -> None:
+        assert member(World()).get(contact_path(world, 0)).status_code == 404
+        erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
+        assert owner.get(contact_path(world, 0)).status_code == 404
+
+    def test_a_viewer_sees_all_and_is_offered_nothing(self, world: World) -> None:
+        merge(world, 0, 1)
+        viewer, admin = member(world, Role.VIEWER), member(world, Role.ADMIN)
+        page = viewer.get(contact_path(world, 0)).text
+        assert [each for each in ("edit", "undo", "split", "export", "erase") if f"/{each}/" in page] == []
+        page = admin.get(contact_path(world, 0)).text
+        assert [each for each in ("edit", "undo", "split", "export", "erase") if f"/{each}/" in page] == [
+            *("edit", "undo", "split", "export")
+        ]
+        for action in ("edit", "undo", "split", "export", "erase"):
+            for client in (viewer,) if action != "erase" else (viewer, admin):
+                assert client.get(contact_path(world, 0, action)).status_code == 403
+                assert client.post(contact_path(world, 0, action)).status_code == 403
+        assert viewer.get(path(world, "erasures")).status_code == admin.post(path(world, "erasures")).status_code == 403
+
+    def test_a_long_history_comes_in_pages(self, world: World, owner: Client) -> None:
+        for number in range(30):
+            world.write(SHOP, [Sent("1001", {"city": str(number)})])
+        first = owner.get(contact_path(world, 0))
+        assert [change.number for change in first.context["changes"]] == list(range(33, 8, -1))
+        rest = owner.get(contact_path(world, 0), {"before": first.context["older"]})
+        assert [change.number for change in rest.context["changes"]] == [*range(8, 3, -1), 2, 1]
+        assert owner.get(contact_path(world, 0), {"before": "soon"}).status_code == 404
+
+    def test_more_of_everything_takes_no_more_queries(self, world: World, owner: Client) -> None:
+        def count() -> int:
+            owner.get(contact_path(world, 0))
+            with CaptureQueriesContext(connection) as queries:
+                assert owner.get(contact_path(world, 0)).status_code == 200
+            return len(queries)
+
+        merge(world, 0, 1)
+        few = count()
+        for number in range(5):
+            world.write(ERP, [Sent(f"e{number}", {"firstName": f"N{number}"})])
+            merge(world, 0, 2 + number)
+            splits.edit(account=world.account, contact_id=world.id_of(0), values={"city": str(number)}, by=BY)
+        assert count() == few <= 22
+
+
+class TestEditing:
+    def test_only_what_was_changed_is_written(self, world: World, owner: Client) -> None:
+        form = form_of(owner.get(contact_path(world, 0, "edit")))
+        page = owner.post(contact_path(world, 0, "edit"), form | {"city": " Nijmegen ", "lastName": ""}, follow=True)
+        assert "Saved." in said(page)
+        assert values(world, 0) == {"email": "jan@example.com", "firstName": "Jan", "city": "Nijmegen"}
+        change = Change.objects.for_account(world.account).latest("number")
+        assert change.fields == ["city", "lastName"]
+        assert AuditEvent.objects.get(action="contact.edited").after == {"fields": ["city", "lastName"]}
+        form = form_of(owner.get(contact_path(world, 0, "edit")))
+        assert "Nothing was changed." in said(owner.post(contact_path(world, 0, "edit"), form, follow=True))
+        assert Change.objects.for_account(world.account).latest("number") == change
+
+    def test_every_type_has_its_input_and_its_errors(self, world: World, owner: Client) -> None:
+        choices = ["red", "green"]
+        for name, type_ in [
+            *(("note", "text"), ("size", "integer"), ("discount", "decimal"), ("active", "boolean")),
+            *(("since", "date"), ("seenAt", "date_time"), ("colour", "choice"), ("colours", "multiple_choice")),
+        ]:
+            offered = choices if "choice" in type_ else ()
+            fields.add_contact_field(
+                account=world.account, name=name, label=name, type=type_, choices=offered, by=SYSTEM
+            )
+        edit = contact_path(world, 0, "edit")
+        form = form_of(owner.get(edit))
+        typed = {
+            "note": "one\r\ntwo",
+            "size": "43",
+            "discount": "1.50",
+            "active": "false",
+            "since": "2026-02-28",
+            "seenAt": "2026-07-01T09:30",
+            "colour": "green",
+            "colours": ["green", "red"],
+        }
+        assert owner.post(edit, form | typed).status_code == 302
+        assert {name: values(world, 0)[name] for name in typed} == {
+            "note": "one\ntwo",
+            "size": 43,
+            "discount": "1.50",
+            "active": False,
+            "since": "2026-02-28",
+            "seenAt": "2026-07-01T09:30:00+02:00",
+            "colour": "green",
+            "colours": ["red", "green"],
+        }
+        shown = form_of(owner.get(edit))
+        assert "Nothing was changed." in said(owner.post(edit, shown, follow=True))
+        wrong = {
+            "email": "jan",
+            "size": "1.5",
+            "discount": "much",
+            "since": "2026-02-30",
+            "seenAt": "soon",
+            "colour": "x",
+        }
+        page = owner.post(edit, shown | {"seenAt": "soon"})
+        assert "a date and a time that exist" in error_of("seenAt", page.text)
+        page = owner.post(edit, shown | wrong | {"seenAt": shown["seenAt"], "colour": "green"})
+        assert page.status_code == 422
+        assert [name for name in wrong if error_of(name, page.text)] == ["email", "size", "discount", "since"]
+        assert error_of("colour", owner.post(edit, shown | wrong).text)
+        emptied = {name: "" for name in typed if name != "colours"}
+        shown.pop("colours")
+        assert owner.post(edit, shown | emptied).status_code == 302
+        assert set(values(world, 0)) & set(typed) == set()
+
+    def test_a_retired_field_and_a_withdrawn_choice_stay_as_they_are(self, world: World, owner: Client) -> None:
+        fields.retire(account=world.account, name="city", by=SYSTEM)
+        edit = contact_path(world, 0, "edit")
+        page = owner.get(edit)
+        assert "Retired fields City Epe" in said(page)
+        assert owner.post(edit, form_of(page) | {"city": "Ede", "infix": "de"}).status_code == 302
+        assert values(world, 0)["city"] == "Epe"
+
+    def test_who_was_slower_is_told_and_loses_nothing(self, world: World, owner: Client) -> None:
+        edit = contact_path(world, 0, "edit")
+        form = form_of(owner.get(edit))
+        world.write(SHOP, [Sent("1001", {"city": "Rhenen", "infix": "de"})])
+        page = owner.post(edit, form | {"city": "Nijmegen", "firstName": "Johan"})
+        assert page.status_code == 409
+        assert "Somebody changed this contact since you opened it" in said(page)
+        assert "Meanwhile this became “Rhenen”" in error_of("city", page.text)
+        again = form_of(page)
+        assert (again["city"], again["firstName"], again["infix"]) == ("Nijmegen", "Johan", "de")
+        assert values(world, 0)["city"] == "Rhenen"
+        assert owner.post(edit, again).status_code == 302
+        assert values(world, 0) | {"city": "Nijmegen", "firstName": "Johan", "infix": "de"} == values(world, 0)
+        merge(world, 1, 0)
+        page = owner.post(edit, form_of(page) | {"city": "Wijchen"})
+        assert page.status_code == 409
+        assert "Wijchen" in page.text
+
+    @pytest.mark.parametrize("broken", [{}, {"seen_version": "1", "seen_values": "[]"}, {"seen_values": "{"}])
+    def test_a_form_without_what_was_seen_is_refused(self, world: World, owner: Client, broken: dict[str, str]) -> None:
+        assert owner.post(contact_path(world, 0, "edit"), broken | {"city": "x"}).status_code == 422
+        assert values(world, 0)["city"] == "Epe"
+
+    def test_it_tells_whom_the_contact_is_like_now(self, world: World, owner: Client) -> None:
+        edit = contact_path(world, 0, "edit")
+        page = owner.post(edit, form_of(owner.get(edit)) | {"email": "piet@example.com"}, follow=True)
+        assert "It may be the same as 1 other now" in said(page)
+        assert "Open doubts Possible duplicate" in said(page)
+
+
+class TestUndoing:
+    def test_it_says_what_moves_and_then_does_it(self, world: World, owner: Client) -> None:
+        undo = contact_path(world, 0, "undo")
+        assert owner.get(undo).status_code == 409
+        merge(world, 0, 1)
+        world.write(ERP, [Sent("5", {"infix": "de"}, link_to=0)])
+        page = owner.get(undo, headers=HTMX)
+        assert f"with 1 id: {CRM} 78." in said(page)
+        assert f"Linked since, and stays here: {ERP} 5." in said(page)
+        assert "First name Jan Piet" in said(page)
+        page = owner.post(undo, form_of(page), follow=True)
+        assert f"there are two contacts again. What came since stayed here: {ERP} 5, infix." in said(page)
+        assert values(world, 1) == {"email": "piet@example.com", "firstName": "Piet"}
+        assert "Undone since" in said(page)
+
+    def test_refusals_are_told_in_words(self, world: World, owner: Client) -> None:
+        world.write(ERP, [Sent("5", {"firstName": "Kees"})])
+        merge(world, 0, 1)
+        undo = contact_path(world, 0, "undo")
+        form = form_of(owner.get(undo))
+        merge(world, 0, 2)
+        assert "merged again since; undo that first" in said(owner.post(undo, form, follow=True))
+        assert "one of the two was merged again since. Undo that first." in said(owner.get(contact_path(world, 0)))
+        owner.post(undo, form_of(owner.get(undo)))
+        assert owner.post(undo, form).status_code == 302
+        assert "was undone already" in said(owner.post(undo, form, follow=True))
+        assert owner.post(undo, {}).status_code == 409
+        assert "no such merge" in said(owner.post(undo, {"chosen": "0"}, follow=True))
+
+
+class TestSplitting:
+    def test_it_says_what_moves_and_comes_back_and_then_does_it(self, world: World, owner: Client) -> None:
+        split = contact_path(world, 0, "split")
+        row = ExternalId.objects.for_account(world.account).get(value="77")
+        assert "You see what moves with it before anything happens" in said(owner.get(split))
+        page = owner.get(split, {"id": row.pk})
+        assert "City Ede comes back for “Epe” Epe" in said(page)
+        assert "jan@example.com jan@example.com" in said(page)
+        page = owner.post(split, form_of(page), follow=True)
+        assert "77 is a contact of its own now" in said(page)
+        assert values(world, 0)["city"] == "Ede"
+        row.refresh_from_db()
+        assert page.redirect_chain[-1][0] == path(world, pk=row.contact_id)
+
+    def test_what_moved_meanwhile_is_told(self, world: World, owner: Client) -> None:
+        split = contact_path(world, 0, "split")
+        row = ExternalId.objects.for_account(world.account).get(value="77")
+        assert owner.post(split, {}).status_code == 422
+        world.split(CRM, "77")
+        assert "points at another contact by now" in said(owner.post(split, {"chosen": row.pk}, follow=True))
+        assert "nothing was split off" in said(owner.post(split, {"chosen": 0}, follow=True))
+
+
+class TestTakingItOut:
+    def test_the_file_has_everything_and_leaves_a_trace(self, world: World, owner: Client) -> None:
+        merge(world, 0, 1)
+        assert "One JSON file with everything" in said(owner.get(contact_path(world, 0, "export")))
+        answer = owner.post(contact_path(world, 0, "export"))
+        assert answer["Content-Disposition"] == f'attachment; filename="contact-{world.id_of(0)}.json"'
+        known = answer.json()
+        assert known["values"]["city"] == "Epe"
+        assert known["external_ids"] == {SHOP: ["1001"], CRM: ["77", "78"]}
+        city = known["explanation"]["values"]["city"]
+        assert (city["written_by"], city["replaced"]["value"]) == ({"id_field": CRM, "external_id": "77"}, "Ede")
+        assert [each["id"] for each in known["merged_from"]] == [str(world.id_of(1))]
+        assert [each["kind"] for each in known["history"]] == ["created", "updated", "updated"]
+        assert [each["state"] for each in known["review_items"]] == ["merged"]
+        assert AuditEvent.objects.get(action="contact.exported").object_id == str(world.id_of(0))
+        assert owner.post(contact_path(world, 1, "export")).status_code == 302
+
+
+class TestErasing:
+    def test_it_takes_the_name_and_then_everything(self, world: World, owner: Client) -> None:
+        merge(world, 0, 1)
+        erase = contact_path(world, 0, "erase")
+        assert "4 values, 3 ids, 1 contact merged into it" in said(owner.get(erase))
+        page = owner.post(erase, {"confirmation": "Piet"})
+        assert page.status_code == 422
+        assert "Type Jan Smit" in error_of("confirmation", page.text)
+        assert owner.post(erase, {}).status_code == 422
+        page = owner.post(erase, {"confirmation": "jan  smit"}, follow=True)
+        assert "The contact is erased" in said(page)
+        assert not Contact.objects.for_account(world.account).exists()
+        assert ErasedId.objects.for_account(world.account).count() == 3
+        assert world.write(SHOP, [Sent("1001", {})])[0].outcome == "contact_erased"
+        assert owner.post(erase, {"confirmation": "Jan Smit"}).status_code == 404
+
+    def test_a_contact_without_a_name_takes_a_word(self, world: World, owner: Client) -> None:
+        world.write(ERP, [Sent("5", {"city": "Ede"})])
+        assert owner.post(contact_path(world, 2, "erase"), {"confirmation": "erase"}).status_code == 302
+        assert owner.post(contact_path(world, 2, "erase")).status_code == 404
+        merge(world, 0, 1)
+        page = owner.post(contact_path(world, 1, "erase"), {"confirmation": "erase"}, follow=True)
+        assert "was merged into" in said(page)
+
+    def test_an_owner_lifts_it_by_typing_the_id(self, world: World, owner: Client) -> None:
+        lift = path(world, "erasures")
+        assert "No id is refused" in said(owner.get(lift))
+        erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
+        assert "1 erased id, the last on" in said(owner.get(lift))
+        field = world.id_fields[SHOP].pk
+        page = owner.post(lift, {"id_field": field, "external_id": "1002"})
+        assert "No contact with this external id was erased" in error_of("external_id", page.text)
+        assert owner.post(lift, {"id_field": World().id_fields[SHOP].pk, "external_id": "1001"}).status_code == 422
+        assert "may be written again" in said(
+            owner.post(lift, {"id_field": field, "external_id": " 1001 "}, follow=True)
+        )
+        assert world.write(SHOP, [Sent("1001", {})])[0].outcome == "created"
+
+
+def test_decided_doubts_are_not_shown(world: World, owner: Client) -> None:
+    splits.edit(account=world.account, contact_id=world.id_of(0), values={"email": "piet@example.com"}, by=BY)
+    page = owner.get(contact_path(world, 0))
+    (item,) = page.context["shown"].doubts
+    reviews.later(account=world.account, item_id=item.pk, by=BY)
+    assert "Open doubts Possible duplicate" in said(owner.get(contact_path(world, 1)))
+    reviews.not_a_match(account=world.account, item_id=item.pk, by=BY)
+    assert "Open doubts" not in said(owner.get(contact_path(world, 1)))
