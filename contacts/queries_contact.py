@@ -63,6 +63,7 @@ class MergedFrom:
     """A merge that this contact survived, and whether it may be undone: not when one of both was merged again."""
 
     merge: Merge
+    name: str
     is_undone: bool
     is_newest: bool
 
@@ -76,7 +77,8 @@ class ContactPage:
     ids: Sequence[tuple[int, Source]]
     """Primary key and source of each external id, field by field."""
     merged_from: Sequence[MergedFrom]
-    doubts: Sequence[ReviewItem]
+    doubts: Sequence[tuple[ReviewItem, str]]
+    """Each with what the other contact is called."""
 
 
 def contact_page(account: Account, contact: Contact) -> ContactPage:
@@ -101,7 +103,15 @@ def merged_from(account: Account, contact_id: UUID) -> list[MergedFrom]:
     rows = Merge.objects.for_account(account).filter(survivor_id=contact_id).select_related("write")
     merges = list(rows.exclude(state=Merge.State.ERASED))
     blocked = merged_since(account, merges)
-    return [MergedFrom(merge, merge.state == Merge.State.UNDONE, merge.pk not in blocked) for merge in merges]
+    return [
+        MergedFrom(merge, _lost_name(merge), merge.state == Merge.State.UNDONE, merge.pk not in blocked)
+        for merge in merges
+    ]
+
+
+def _lost_name(merge: Merge) -> str:
+    """What the contact that was merged away was called; empty once the merge was undone."""
+    return "" if merge.before is None else name_of(merge.before["loser"]["values"])
 
 
 def merged_since(account: Account, merges: Collection[Merge]) -> set[int]:
@@ -119,11 +129,15 @@ def merged_since(account: Account, merges: Collection[Merge]) -> set[int]:
     }
 
 
-def open_doubts(account: Account, contact_id: UUID) -> list[ReviewItem]:
-    """What waits for a person about a contact, oldest first."""
+def open_doubts(account: Account, contact_id: UUID) -> list[tuple[ReviewItem, str]]:
+    """What waits for a person about a contact, oldest first, and what the other contact is called."""
     waiting = (ReviewItem.State.OPEN, ReviewItem.State.LATER)
     items = ReviewItem.objects.for_account(account).filter(state__in=waiting)
-    return list(items.filter(Q(contact=contact_id) | Q(other=contact_id)).order_by("pk")[:HISTORY])
+    found = items.filter(Q(contact=contact_id) | Q(other=contact_id)).select_related("contact", "other")
+    return [
+        (item, name_of((item.other if item.contact_id == contact_id else item.contact).values))
+        for item in found.order_by("pk")[:HISTORY]
+    ]
 
 
 def history(account: Account, contact_id: UUID, before: int | None) -> tuple[list[Change], int | None]:

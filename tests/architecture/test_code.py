@@ -64,6 +64,7 @@ WITHOUT_ACTOR = {
     "contacts.services.jobs.forget_old_tasks": "tidies up, on nobody's behalf",
     "contacts.services.jobs.rescue": "goes on with what somebody began",
     "contacts.services.jobs.step": "goes on with what somebody began",
+    "contacts.services.merges.look_at_undo": "only tells",
     "contacts.services.previews.findings_of": "only tells",
     "contacts.services.previews.open_items_in_the_background": "goes on with what somebody began",
     "contacts.services.previews.run": "goes on with what somebody began",
@@ -76,6 +77,7 @@ WITHOUT_ACTOR = {
     "contacts.services.samples.guess": "only tells",
     "contacts.services.samples.look": "only reads",
     "contacts.services.sync.foresee": "only tells",
+    "contacts.services.splits.look_at_split": "only tells",
     "contacts.services.sync.write": "the actor is a key: it comes in `origin`",
     "integrations.services.licenses.quote": "only tells",
 }

@@ -16,32 +16,10 @@ from django.urls import reverse
 from contacts.models import ContactField, IdField
 from integrations.models import Integration
 from tests.architecture.code import settle
+from tests.architecture.matrix import CONTACTS, MANAGED, SEEN, Keys, People
 from tests.architecture.routes import Route, routes
 from tests.conftest import Cast, SignIn
 from tests.rows import Rows, furnish
-
-
-class People(NamedTuple):
-    """Expected status per person: nobody is signed in, `stray` is staff of no partner."""
-
-    nobody: int
-    outsider: int
-    viewer: int
-    owner: int
-    stray: int
-    other_agent: int
-    agent: int
-    operator: int
-
-
-class Keys(NamedTuple):
-    """Expected status per key: none, another account's, the account's read-only one, the account's."""
-
-    nobody: int
-    foreign: int
-    read_only: int
-    own: int
-
 
 # 302 is always a redirect to where one signs in, except where the table says so
 EVERYBODY = People(200, 200, 200, 200, 200, 200, 200, 200)
@@ -168,9 +146,6 @@ CALLS: Mapping[tuple[str, str], Keys] = {
     ("api", "GET"): Keys(401, 404, 404, 404),
 }
 
-# Settings pages: to be signed in, to be a member, then to have the capability
-SEEN = People(302, 404, 200, 200, 404, 404, 404, 404)
-MANAGED = People(302, 404, 403, 200, 404, 404, 404, 404)
 SETTINGS: Mapping[tuple[str, str], People] = {
     ("activity", "GET"): SEEN,
     ("activity-download", "GET"): SEEN,
@@ -192,6 +167,7 @@ SETTINGS: Mapping[tuple[str, str], People] = {
     **{("contacts-import-map", how): MANAGED._replace(owner=302) for how in ("GET", "POST")},  # it is under way
     **{(n, "GET"): MANAGED for n in ("contacts-import-new", "contacts-import-cancel", "integrations-collision-check")},
     **{(n, "POST"): MANAGED._replace(owner=422) for n in ("contacts-import-new", "integrations-collision-check")},
+    **CONTACTS,
     ("integrations-overview", "GET"): SEEN,
     ("integrations-configurations", "GET"): SEEN,
     ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active
@@ -235,6 +211,12 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
     if route.name.startswith("admin"):
         return _admin_address(route, cast, rows)
     by_part = {"/licenses/": rows.license.pk, "/requests/": rows.request.pk, "/imports/": rows.import_.pk}
+    by_part = {
+        "/licenses/": rows.license.pk,
+        "/requests/": rows.request.pk,
+        "/review/": rows.review_item.pk,
+        "/contacts/<": rows.contact.pk,
+    }
     values: dict[str, Any] = {
         "account_number": rows.account.number,
         "code": Integration.REST_API,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -11,15 +12,18 @@ from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from playwright.sync_api import Page, ViewportSize, expect
 
-from accounts.actor import SYSTEM
+from accounts.actor import SYSTEM, Actor
 from accounts.models import Account, Role, User
 from accounts.services import invitations, members
+from contacts.models import ReviewItem
+from contacts.services import erasure, merges
 from integrations.models import Integration, License
 from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
 from tests.work import work
+from tests.system import System
 
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
@@ -219,6 +223,43 @@ def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: Us
     inspector.page.get_by_role("button", name="Check").click()
     expect(inspector.page.get_by_role("region", name="Result")).to_be_visible()
     inspector.look("Collision check")
+def test_pages_about_contacts_and_their_review(
+    inspect: Callable[[User | None], Inspector], owner: User, account: Account
+) -> None:
+    shop, by = System(authentication_for(account, system="Webshop")), Actor(label=owner.email)
+    base = f"/settings/{account.number}/contacts/"
+    inspector = inspect(owner)
+    inspector.visit(f"{base}review/", "Review")
+    long = "Wolfeschlegelsteinhausenbergerdorff"
+    records = [("1", "jan@example.com", "Jan"), ("2", "jan@example.com", long), ("3", "piet@example.com", "Piet")]
+    records += [(f"9{n}", f"info{'0' * 40}@example.com", f"N{n}") for n in range(9)]
+    shop.batch([{"external_id": pk, "values": {"email": email, "firstName": name}} for pk, email, name in records])
+    one, third = shop.find("1")["id"], shop.find("3")["id"]
+    items = ReviewItem.objects.for_account(account)
+    inspector.visit(f"{base}review/", "Review")
+    inspector.visit(f"{base}review/{items.get(contact=one).pk}/", "One or two?")
+    inspector.visit(f"{base}review/{items.get(kind='too_common').pk}/", "A value that too many share")
+    merges.merge(account=account, survivor_id=UUID(one), loser_id=UUID(third), by=by)
+    inspector.visit(f"{base}{one}/", "Jan")
+    for link, heading in (
+        ("Edit", "Edit Jan"),
+        ("Undo…", "Undo the merge"),
+        ("Split off… Webshop 3", "Split off Webshop 3"),
+        ("Export…", "Export Jan"),
+        ("Erase…", "Erase Jan"),
+    ):
+        inspector.page.get_by_role("link", name=link, exact=True).click()
+        inspector.look(heading)
+        inspector.page.keyboard.press("Escape")
+    inspector.visit(f"{base}{one}/edit/", "Edit Jan")
+    inspector.page.get_by_label("E-mail").fill("jan")
+    inspector.page.get_by_role("button", name="Save").click()
+    expect(inspector.page.get_by_text("Not an e-mail address")).to_be_visible()
+    inspector.look("Edit Jan")
+    inspector.visit(f"{base}{one}/split/", "Split off an id")
+    inspector.visit(f"{base}erasures/", "Erased ids")
+    erasure.erase(account=account, contact_id=UUID(one), by=by)
+    inspector.visit(f"{base}erasures/", "Erased ids")
     assert inspector.problems == []
 
 
