@@ -226,7 +226,10 @@ def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: Us
 def test_pages_about_contacts_and_their_review(
     inspect: Callable[[User | None], Inspector], owner: User, account: Account
 ) -> None:
-    shop, by = System(authentication_for(account, system="Webshop")), Actor(label=owner.email)
+    shop, by = (
+        System(authentication_for(account, id_field(account, "shopId"), system="Webshop")),
+        Actor(label=owner.email),
+    )
     base = f"/settings/{account.number}/contacts/"
     inspector = inspect(owner)
     inspector.visit(f"{base}review/", "Review")
