@@ -216,7 +216,7 @@ class EraseView(ContactView):
 class ErasuresView(AccountView):
     """Lets erased ids be written again."""
 
-    section = "contacts"
+    section = "erasures"
     capabilities = {"GET": Capability.ERASE_CONTACTS, "POST": Capability.ERASE_CONTACTS}
 
     def show(self, form: LiftForm, status: int = 200) -> HttpResponse:
