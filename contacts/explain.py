@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from contacts.models import Contact, ExternalId, IdField, RuleSet, Signature, Write
+from django.db.models import OuterRef, Subquery
+
+from contacts.models import Contact, ExternalId, IdField, RuleSet, Signature, SourceSystem, Write
 from contacts.normalise import Value
 from contacts.provenance import PERSON, Stamp, Writer, decode
 
@@ -28,7 +30,7 @@ class Source:
     @property
     def system(self) -> str:
         """What people call the system; empty for a person."""
-        return "" if self.id_field is None else str(self.id_field.source_system or self.id_field.name)
+        return "" if self.id_field is None else getattr(self.id_field, "system_name", None) or self.id_field.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,13 @@ def _known(account_id: int, write_ids: Collection[int]) -> _Known:
     return _Known(
         Write.objects.for_account(account_id).in_bulk(list(write_ids)),
         RuleSet.objects.for_account(account_id).in_bulk(),
-        {row.pk: row for row in IdField.objects.for_account(account_id).select_related("source_system").order_by()},
+        _id_fields(account_id),
         dict(Signature.objects.for_account(account_id).values_list("pk", "fields")),
     )
+
+
+def _id_fields(account_id: int) -> dict[int, IdField]:
+    """With `system_name`; not by a join, which would not be restricted to the account on both sides."""
+    name = SourceSystem.objects.for_account(account_id).filter(pk=OuterRef("source_system_id")).values("name")
+    rows = IdField.objects.for_account(account_id).order_by().annotate(system_name=Subquery(name))
+    return {row.pk: row for row in rows}

@@ -11,7 +11,7 @@ from accounts.models import Account
 from contacts import explain
 from contacts import queries_contact as queries
 from contacts.explain import Source, ValueStory
-from contacts.models import Contact, ContactField, IdField, MatchKey, Merge, ReviewItem, RuleSet, Signature
+from contacts.models import Contact, ContactField, MatchKey, Merge, ReviewItem, RuleSet, Signature
 from contacts.sql import parameter, select, uuid
 
 Kind, State = ReviewItem.Kind, ReviewItem.State
@@ -233,7 +233,8 @@ class PairPage:
     reason: str
     sides: Sequence[Side]
     rows: Sequence[Compared]
-    shared_id_fields: Sequence[IdField]
+    shared_systems: Sequence[str]
+    """Systems that have an id for each."""
 
     @property
     def choices(self) -> list[str]:
@@ -264,8 +265,8 @@ def pair_page(account: Account, item: ReviewItem) -> PairPage:
         for name, field in rules.fields.items()
         if any(name in contact.values for contact in both)
     ]
-    one, other = ({source.id_field for source in side.ids} for side in sides)
-    shared = sorted((field for field in one & other if field is not None), key=lambda field: field.pk)
+    one, other = ({(source.id_field, source.system) for source in side.ids} for side in sides)
+    shared = sorted(system for _, system in one & other)
     return PairPage(rules.reason(item), sides, rows, shared)
 
 

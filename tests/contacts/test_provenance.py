@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contacts.normalise import Value
-from contacts.provenance import THIS_WRITE, Before, Entry, Stamp, Writer, decode, encode, written
+from contacts.provenance import THIS_WRITE, Before, Entry, Parted, Stamp, Writer, decode, encode, part, written
 
 writers = st.builds(Writer, st.integers(1, 3), st.sampled_from(("1", "2", "x")))
 stamps = st.builds(Stamp, writers, st.integers(0, 3), st.none() | st.integers(1, 3))
@@ -36,6 +36,17 @@ def test_provenance_survives_storage_and_learns_its_write(provenance: dict[str, 
 
 
 SHOP, CRM = Stamp(Writer(1, "1"), 1, None), Stamp(Writer(2, "1"), 2, None)
+
+
+def test_who_leaves_takes_what_they_sent_and_what_it_replaced_comes_back() -> None:
+    shop, crm = SHOP.writer, CRM.writer
+    own, shared = Entry(CRM, before=Before("Ede", SHOP)), Entry(SHOP, shared=(CRM,))
+    assert part(own, "Epe", crm) == Parted(("Epe", Entry(CRM)), "Ede", Entry(SHOP))
+    assert part(own, "Epe", shop) == Parted(None, "Epe", Entry(CRM))
+    assert part(shared, "Ede", crm) == Parted(("Ede", Entry(CRM)), "Ede", Entry(SHOP))
+    assert part(shared, "Ede", shop) == Parted(("Ede", Entry(SHOP)), "Ede", Entry(CRM))
+    assert part(Entry(SHOP), "Ede", shop) == Parted(("Ede", Entry(SHOP)), None, None)
+    assert part(Entry(SHOP), "Ede", crm) == Parted(None, "Ede", Entry(SHOP))
 
 
 def test_an_equal_value_by_another_writer_is_shared_and_a_different_one_is_not() -> None:

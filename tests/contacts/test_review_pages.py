@@ -1,16 +1,19 @@
 """The review of possible duplicates: the list, an item side by side, and what deciding does."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.actor import Actor
 from accounts.models import AuditEvent, Role
 from contacts import queries
-from contacts.models import Contact, Merge, ReviewItem
+from contacts.models import Contact, Merge, ReviewItem, Signature
+from contacts.queries_review import Wanted, listed
 from contacts.services import merges, reviews
 from tests.contacts.pages import contact_path, form_of, member, path, said
 from tests.contacts.world import SYSTEMS, Sent, World
@@ -110,17 +113,30 @@ class TestTheList:
         assert "Open 99+" in said(page)
 
     def test_what_waits_is_found_by_an_index_however_much_was_decided(self, world: World) -> None:
-        with CaptureQueriesContext(connection) as captured:
-            queries.open_reviews(world.account)
-        (sql,) = (query["sql"] for query in captured)
+        signature = Signature.objects.for_account(world.account).first()
+        decided = {"state": "not_a_match", "decided_at": timezone.now(), "decided_by": "olga"}
+        ReviewItem.objects.for_account(world.account).bulk_create(
+            ReviewItem(
+                kind="too_common",
+                signature=signature,
+                key=uuid4(),
+                count=21,
+                rule_set_id=items(world)[0].rule_set_id,
+                **decided,
+            )
+            for _ in range(3000)
+        )
         with connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET LOCAL enable_seqscan = off")
-                cursor.execute(f"EXPLAIN {sql}")
-            else:
-                cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-            plan = " ".join(str(row) for row in cursor.fetchall())
-        assert "contacts_reviewitem_state" in plan
+            cursor.execute("ANALYZE contacts_reviewitem")
+            with CaptureQueriesContext(connection) as captured:
+                queries.open_reviews(world.account)
+                listed(world.account, Wanted(), None)
+            explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+            for query in captured.captured_queries[:2]:
+                cursor.execute(f"{explain} {query['sql']}")
+                plan = " ".join(str(row) for row in cursor.fetchall())
+                assert "contacts_reviewitem_state" in plan
+                assert "Seq Scan" not in plan
 
 
 class TestAPair:
