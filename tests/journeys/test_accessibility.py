@@ -22,8 +22,8 @@ from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
-from tests.work import work
 from tests.system import System
+from tests.work import work
 
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
@@ -223,6 +223,8 @@ def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: Us
     inspector.page.get_by_role("button", name="Check").click()
     expect(inspector.page.get_by_role("region", name="Result")).to_be_visible()
     inspector.look("Collision check")
+
+
 def test_pages_about_contacts_and_their_review(
     inspect: Callable[[User | None], Inspector], owner: User, account: Account
 ) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_invite_people"),
-        ("contacts", "0010_preview_rules"),
+        ("contacts", "0012_import_by_hand"),
     ]
 
     operations = [
