@@ -67,12 +67,11 @@ def page_of(rows: QuerySet[AuditEvent], after: AuditEvent | None, size: int = PA
 
 def every(rows: QuerySet[AuditEvent]) -> Iterator[AuditEvent]:
     """All of the rows, which are the newest first, without a query that stays open."""
-    page = Page((), None)
-    while page.events or page.last is None:
+    page = page_of(rows, None, CHUNK)
+    yield from page.events
+    while page.last is not None:
         page = page_of(rows, page.last, CHUNK)
         yield from page.events
-        if page.last is None:
-            return
 
 
 def event_of(account: Account, pk: int) -> AuditEvent | None:

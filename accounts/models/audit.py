@@ -9,7 +9,7 @@ class AuditEvent(models.Model):
     """Who did what, when, from where. Copies without foreign keys, so that nothing can rewrite history.
 
     Never holds a secret or a contact's values. Written by `accounts.services.audit.record`, read through
-    `accounts.queries`.
+    `accounts.queries_activity`.
     """
 
     at = models.DateTimeField("time", default=timezone.now, editable=False)

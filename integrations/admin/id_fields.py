@@ -41,7 +41,7 @@ class RetireIdField(ActionPage):
 
     def perform(self, request: HttpRequest, row: IdField, answers: Mapping[str, Any]) -> str:
         retired = id_fields.retire(id_field=row, by=actor_of(request))
-        return f"{retired} is retired."
+        return f"The id field {retired} is retired."
 
 
 _live = Authentication.all_accounts.filter(

@@ -1,5 +1,7 @@
 """What an account asks of its partner: asked, written about, and in the end decided or withdrawn."""
 
+from contextlib import suppress
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -91,8 +93,9 @@ def decide(
     """
     answer = _written("answer", answer, 500, "Write an answer; the account sees it.")
     open_ = _open(request)
-    if approve and open_.license is not None and open_.license.active_until is None:
-        licenses.cancel(license=open_.license, at_period_end=at_period_end, reason=answer, by=by)
+    if approve and open_.license is not None:
+        with suppress(Conflict):  # it has ended meanwhile, or ends no later than is said here
+            licenses.cancel(license=open_.license, at_period_end=at_period_end, reason=answer, by=by)
     if approve and open_.kind == Request.Kind.ID_FIELD:
         open_.id_field = fields.add_id_field(account=open_.account, name=name, label=label, by=by)
     decided = _close(open_, Request.Status.APPROVED if approve else Request.Status.DECLINED, answer, by)

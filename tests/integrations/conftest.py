@@ -1,4 +1,4 @@
-"""Who looks at the pages under Integrations."""
+"""Who looks at the pages under Integrations, and at those of the admin."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from tests.conftest import Cast
-from tests.factories import (
-    PASSWORD,
-    rest_api,
-)
+from tests.conftest import Cast, SignIn
+from tests.factories import PASSWORD, rest_api
+from tests.rows import Rows, furnish
 
 
 @pytest.fixture
@@ -29,3 +27,15 @@ def recent() -> Callable[[User], Client]:
 def owner(cast: Cast, recent: Callable[[User], Client]) -> Client:
     rest_api()
     return recent(cast.owner)
+
+
+@pytest.fixture
+def rows(cast: Cast) -> Rows:
+    """One of everything, in the account of the cast."""
+    return furnish(cast.account)
+
+
+@pytest.fixture
+def agent(cast: Cast, sign_in: SignIn) -> Client:
+    """The account's partner."""
+    return sign_in(cast.agent)

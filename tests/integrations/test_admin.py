@@ -20,7 +20,7 @@ from integrations.models import Authentication, Integration, License, Price, Req
 from integrations.services import catalogue, requests
 from tests.conftest import Cast, SignIn
 from tests.factories import rest_api
-from tests.rows import Rows, furnish
+from tests.rows import Rows
 from tests.system import System
 
 pytestmark = pytest.mark.django_db
@@ -30,16 +30,6 @@ CANCEL = "/admin/integrations/license/{}/cancel/"
 REVOKE = "/admin/integrations/authentication/{}/revoke/"
 DECIDE = "/admin/integrations/request/{}/decide/"
 MESSAGE = "/admin/integrations/request/{}/message/"
-
-
-@pytest.fixture
-def rows(cast: Cast) -> Rows:
-    return furnish(cast.account)
-
-
-@pytest.fixture
-def agent(cast: Cast, sign_in: SignIn) -> Client:
-    return sign_in(cast.agent)
 
 
 def license_of(account: Account) -> License:
@@ -224,6 +214,23 @@ class TestDeciding:
         assert (until is None) == (decision == "decline")
         if until is not None:
             assert (until <= datetime.now(UTC)) == (decision == "now")
+
+    def test_what_is_cancelled_already_may_end_sooner_and_no_later(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        agent.post(CANCEL.format(rows.license.pk), {"when": "period_end", "reason": "They called."})
+        same = agent.post(CANCEL.format(rows.license.pk), {"when": "period_end", "reason": "Again."})
+        assert "has cancelled this license already" in same.context["form"].errors["__all__"][0]
+        assert license_of(cast.account).cancel_reason == "They called."
+        assert self.decide(agent, rows, decision="now", answer="As you wish.").status_code == 302
+        ended = license_of(cast.account)
+        assert ended.active_until is not None
+        assert ended.active_until <= datetime.now(UTC)
+        assert AuditEvent.objects.filter(action="license.cancelled").count() == 2
+
+    def test_of_what_has_ended_already_nothing_happens_twice(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        agent.post(CANCEL.format(rows.license.pk), {"when": "now", "reason": "They called."})
+        assert self.decide(agent, rows, decision="now", answer="It has ended.").status_code == 302
+        assert Request.objects.for_account(cast.account).get().status == Request.Status.APPROVED
+        assert AuditEvent.objects.filter(action="license.cancelled").count() == 1
 
     def test_without_an_answer_or_a_decision_it_stays_open(self, agent: Client, cast: Cast, rows: Rows) -> None:
         assert self.decide(agent, rows, decision="now", answer="").context["form"].errors.keys() == {"answer"}

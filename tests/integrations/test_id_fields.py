@@ -17,23 +17,13 @@ from integrations import credentials, queries
 from integrations.services import authentications, id_fields
 from tests.conftest import Cast, SignIn
 from tests.factories import authentication_for, id_field, license_for
-from tests.rows import Rows, furnish
+from tests.rows import Rows
 from tests.system import System
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/contacts/idfield/"
 RETIRE = LIST + "{}/retire/"
-
-
-@pytest.fixture
-def rows(cast: Cast) -> Rows:
-    return furnish(cast.account)
-
-
-@pytest.fixture
-def agent(cast: Cast, sign_in: SignIn) -> Client:
-    return sign_in(cast.agent)
 
 
 def refusal(work: Any, *args: Any, **arguments: Any) -> str:
