@@ -26,6 +26,7 @@ from accounts.middleware import actor_of
 from accounts.models import Account, AuditEvent, Membership, Partner, PartnerStaff, User
 from accounts.services import accounts, audit, partners, people
 from accounts.tenancy.admin import (
+    OFFERED,
     ActionPage,
     CappedPaginator,
     OperatorAdmin,
@@ -128,7 +129,8 @@ class DistinctFilter(SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
         account = own_account(request.user, request.GET.get(OwnAccountFilter.parameter_name, ""))
-        return [(value, self.said(value)) for value in type(self).values(account)] if account else []
+        found = type(self).values(account) if account else ()
+        return [(value, self.said(value)) for value in found[:OFFERED]]
 
     def said(self, value: str) -> str:
         return value
