@@ -210,10 +210,10 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
     """The route's path for the account's row."""
     if route.name.startswith("admin"):
         return _admin_address(route, cast, rows)
-    by_part = {"/licenses/": rows.license.pk, "/requests/": rows.request.pk, "/imports/": rows.import_.pk}
     by_part = {
         "/licenses/": rows.license.pk,
         "/requests/": rows.request.pk,
+        "/imports/": rows.import_.pk,
         "/review/": rows.review_item.pk,
         "/contacts/<": rows.contact.pk,
     }
