@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
@@ -163,6 +163,12 @@ def export_json(export: Export, link: str | None, until: str | None) -> dict[str
         "created_at": utc(job.created_at),
         "ended_at": utc(job.ended_at) if job.ended_at else None,
     }
+
+
+def exports_of(account: Account) -> QuerySet[Export]:
+    """The account's exports with their jobs, the latest first."""
+    rows: QuerySet[Export] = Export.objects.for_account(account).select_related("job")
+    return rows
 
 
 def rejected_rows(*, source: Import, after: int, size: int) -> tuple[list[dict[str, Any]], int | None]:

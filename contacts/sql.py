@@ -86,6 +86,7 @@ def together() -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
+    connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
 

@@ -2,9 +2,12 @@
 
 from django.urls import path
 
-from contacts.views import contact, imports, review
+from contacts.views import contact, exports, finding, imports, review
 
 urlpatterns = [
+    path("", finding.ContactsView.as_view(), name="contacts"),
+    path("exports/", exports.ExportsView.as_view(), name="contacts-exports"),
+    path("exports/<uuid:pk>/file/", exports.ExportLinkView.as_view(), name="contacts-export-file"),
     path("imports/", imports.ImportsView.as_view(), name="contacts-imports"),
     path("imports/new/", imports.NewImportView.as_view(), name="contacts-import-new"),
     path("imports/<uuid:pk>/", imports.ImportView.as_view(), name="contacts-import"),

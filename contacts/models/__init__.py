@@ -7,6 +7,7 @@ from contacts.models.merge import Merge
 from contacts.models.preview import Preview, PreviewPair
 from contacts.models.review import ReviewItem
 from contacts.models.rules import Policy, RuleSet, Signature
+from contacts.models.search import SearchIndex, SearchTerm
 from contacts.models.source import IdField, SourceSystem
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "RejectedRow",
     "ReviewItem",
     "RuleSet",
+    "SearchIndex",
+    "SearchTerm",
     "Signature",
     "SourceSystem",
     "StoredFile",

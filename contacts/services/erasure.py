@@ -21,7 +21,7 @@ from contacts.models import (
     Merge,
     ReviewItem,
 )
-from contacts.services import idempotency, saving, store
+from contacts.services import idempotency, saving, search_index, store
 from contacts.services.by_hand import ByHand
 
 
@@ -93,6 +93,7 @@ def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
     merges = Merge.objects.for_account(account).filter(Q(survivor_id__in=gone) | Q(loser_id__in=gone))
     merges.filter(state=Merge.State.DONE).update(state=Merge.State.ERASED, before=None)
     idempotency.forget(account_id=account.pk, contact_ids=gone)
+    search_index.forget(account_id=account.pk, contact_ids=gone)
     saving.delete_contacts(hand.book, gone)
     hand.row.save(force_insert=True)
     number = hand.book.last_change + 1

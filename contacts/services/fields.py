@@ -14,9 +14,19 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, FieldError, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
-from contacts import normalise
+from contacts import normalise, search_terms
 from contacts.catalogue import BUILT_IN_FIELDS, DEFAULT_ID_FIELD, KIND_LABELS, OTHER
-from contacts.models import ContactBook, ContactField, FieldType, IdField, Policy, RuleSet, Signature, SourceSystem
+from contacts.models import (
+    ContactBook,
+    ContactField,
+    FieldType,
+    IdField,
+    Policy,
+    RuleSet,
+    SearchIndex,
+    Signature,
+    SourceSystem,
+)
 from contacts.services import store
 
 MAX_CHOICES = 500
@@ -47,6 +57,7 @@ def set_up(*, account: Account, by: Actor) -> ContactBook:
     book: ContactBook = ContactBook.objects.for_account(account).create(
         rule_set=rule_set, erasure_salt=secrets.token_hex(32)
     )
+    SearchIndex.objects.for_account(account).create(version=search_terms.VERSION, phone_region=account.phone_region)
     return book
 
 

@@ -167,6 +167,7 @@ def _feed_harbour(account: Account, integration: Integration, by: Actor) -> None
             _record("H-1002", "Oliver", "Reed", "oliver.reed@mail.example", city="Leeds", phone="+441134960102"),
             _record("H-1003", "Isla", "Grant", "isla.grant@mail.example", city="Edinburgh"),
             _record("H-1004", "George", "Webb", "george.webb@mail.example", city="Cardiff"),
+            _record("H-1005", "Zoë", "O'Brien", "zoe.obrien@mail.example", city="Belfast", phone="+442890960105"),
         ],
     )
     _send(

@@ -78,6 +78,10 @@ WITHOUT_ACTOR = {
     "contacts.services.samples.look": "only reads",
     "contacts.services.sync.foresee": "only tells",
     "contacts.services.splits.look_at_split": "only tells",
+    "contacts.services.search_index.catch_up": "follows what others wrote",
+    "contacts.services.search_index.catch_up_all": "follows what others wrote",
+    "contacts.services.search_index.forget": "called by services, which know the actor",
+    "contacts.services.search_index.rebuild": "what is derived is made anew, and nobody sees a difference",
     "contacts.services.sync.write": "the actor is a key: it comes in `origin`",
     "integrations.services.licenses.quote": "only tells",
 }

@@ -26,6 +26,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "provenance"),
     (0, "state"),
     (0, "review"),
+    (0, "search_terms"),
     (0, "credentials"),
     (0, "wsgi"),
     (0, "tenancy.models"),
@@ -40,6 +41,7 @@ LAYERS: list[tuple[int, str]] = [
     (2, "groups"),
     (2, "pages"),
     (2, "rule_sets"),
+    (2, "search"),
     (3, "services*"),
     (4, "adapters"),
     (4, "admin_site"),
@@ -77,6 +79,7 @@ PURE = (
     "contacts.provenance",
     "contacts.review",
     "contacts.rows",
+    "contacts.search_terms",
     "contacts.state",
     "integrations.credentials",
 )

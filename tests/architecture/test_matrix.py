@@ -162,12 +162,11 @@ SETTINGS: Mapping[tuple[str, str], People] = {
     ("contacts-import-rejected", "GET"): SEEN,
     ("integrations-collision-check", "GET"): MANAGED,
     ("integrations-collision-check", "POST"): MANAGED._replace(owner=422),  # sends no sample
-    **{(f"contacts-{name}", "GET"): SEEN for name in ("imports", "import", "import-rejected")},
-    **{(f"contacts-import-{what}", "POST"): MANAGED._replace(owner=302) for what in ("pause", "resume", "cancel")},
-    **{("contacts-import-map", how): MANAGED._replace(owner=302) for how in ("GET", "POST")},  # it is under way
-    **{(n, "GET"): MANAGED for n in ("contacts-import-new", "contacts-import-cancel", "integrations-collision-check")},
-    **{(n, "POST"): MANAGED._replace(owner=422) for n in ("contacts-import-new", "integrations-collision-check")},
     **CONTACTS,
+    ("contacts", "GET"): SEEN,
+    ("contacts-exports", "GET"): MANAGED,
+    ("contacts-exports", "POST"): MANAGED._replace(owner=422),  # chooses no format
+    ("contacts-export-file", "GET"): MANAGED._replace(owner=302),  # it has no file yet
     ("integrations-overview", "GET"): SEEN,
     ("integrations-configurations", "GET"): SEEN,
     ("integrations-activate", "GET"): MANAGED._replace(owner=409),  # it is active
@@ -210,12 +209,13 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
     """The route's path for the account's row."""
     if route.name.startswith("admin"):
         return _admin_address(route, cast, rows)
-    by_part = {
-        "/licenses/": rows.license.pk,
-        "/requests/": rows.request.pk,
-        "/imports/": rows.import_.pk,
-        "/review/": rows.review_item.pk,
-        "/contacts/<": rows.contact.pk,
+    own = {
+        "/licenses/": rows.license,
+        "/requests/": rows.request,
+        "/exports/": rows.export,
+        "/imports/": rows.import_,
+        "/review/": rows.review_item,
+        "/contacts/<": rows.contact,
     }
     values: dict[str, Any] = {
         "account_number": rows.account.number,
@@ -224,7 +224,7 @@ def address(route: Route, cast: Cast, rows: Rows) -> str:
         "import_id": rows.import_.pk,
         "export_id": rows.export.pk,
         "token": "no-token",
-        "pk": next((pk for part, pk in by_part.items() if part in route.pattern), rows.issued.authentication.pk),
+        "pk": next((row for part, row in own.items() if part in route.pattern), rows.issued.authentication).pk,
     }
     named = {name: value for name, value in values.items() if f":{name}>" in route.pattern}
     if route.name == "api-nothing-here":

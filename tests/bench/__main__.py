@@ -17,6 +17,7 @@ BENCHMARKS = {
     "P5": ("batch", {SQLITE, POSTGRESQL}),
     "P6": ("single", {SQLITE, POSTGRESQL}),
     "P7": ("preview", {SQLITE, POSTGRESQL}),
+    "P8": ("settings_pages", {SQLITE, POSTGRESQL}),
     "P9": ("imports", {SQLITE, POSTGRESQL}),
 }
 """Number → its module, and the databases on which it runs."""
@@ -49,7 +50,7 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--records", type=int, default=100_000, help="of P2 and P3; a fifth of them for P5")
     parser.add_argument(
-        "--contacts", type=int, default=1_000_000, help="in the large account of P4 and P7, in the large file of P9"
+        "--contacts", type=int, default=1_000_000, help="in the large account of P4, P7 and P8, in the large file of P9"
     )
     parser.add_argument("--json", type=Path, help="where to write the findings; bench.json in LOCAL_DIR unless given")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="run the state machine of the engine instead")
@@ -75,6 +76,7 @@ def commands(arguments: argparse.Namespace, path: Path) -> Commands:
         "batch": ["--records", str(arguments.records // 5)],
         "single": [],
         "preview": ["--contacts", str(arguments.contacts)],
+        "settings_pages": ["--contacts", str(arguments.contacts)],
         "imports": ["--rows", str(arguments.contacts)],
     }
     return {

@@ -18,7 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from accounts.actor import SYSTEM
 from contacts.management.commands.worker import tidy_up
-from contacts.models import Contact, FilePart, Import, Job, RejectedRow, StoredFile
+from contacts.models import Contact, ContactBook, FilePart, Import, Job, RejectedRow, SearchIndex, StoredFile
 from contacts.services import files, imports, jobs
 from tests import factories
 from tests.config.environment import ROOT
@@ -226,6 +226,7 @@ def test_the_command_works_until_the_queue_is_empty(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert job().state == Job.State.COMPLETED
+    assert SearchIndex.all_accounts.get().last_change == ContactBook.all_accounts.get().last_change > 0
     assert "Traceback" not in done.stderr
 
 

@@ -15,8 +15,9 @@ from playwright.sync_api import Page, ViewportSize, expect
 from accounts.actor import SYSTEM, Actor
 from accounts.models import Account, Role, User
 from accounts.services import invitations, members
-from contacts.models import ReviewItem
-from contacts.services import erasure, merges
+from contacts.models import IdField, ReviewItem
+from contacts.overlay import Record
+from contacts.services import erasure, merges, sync
 from integrations.models import Integration, License
 from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
@@ -265,6 +266,23 @@ def test_pages_about_contacts_and_their_review(
     inspector.visit(f"{base}erasures/", "Erased ids")
     erasure.erase(account=account, contact_id=UUID(one), by=by)
     inspector.visit(f"{base}erasures/", "Erased ids")
+
+
+def test_pages_about_contacts(inspect: Callable[[User | None], Inspector], owner: User, account: Account) -> None:
+    inspector, base = inspect(owner), f"/settings/{account.number}/contacts/"
+    inspector.visit(base, "Contacts")
+    inspector.visit(f"{base}exports/", "Export")
+    values = {"email": f"{'long' * 20}@example.com", "firstName": "Wolfeschlegelsteinhausenbergerdorff"}
+    for each in IdField.objects.for_account(account):
+        record = Record(f"{each.name}-{'0' * 200}", values)
+        sync.write(account_id=account.pk, id_field_id=each.pk, records=[record], origin=sync.Origin(None, "test"))
+    inspector.visit(base, "Contacts")
+    inspector.visit(f"{base}?q=x", "Nothing begins with “x”")
+    inspector.visit(f"{base}exports/", "Export")
+    inspector.page.get_by_role("button", name="Export as NDJSON").click()
+    inspector.look("Export")
+    work()
+    inspector.visit(f"{base}exports/", "Export")
     assert inspector.problems == []
 
 

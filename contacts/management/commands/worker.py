@@ -1,4 +1,5 @@
-"""`manage.py worker`: does what waits in the queue, and looks after the jobs whose workers are gone."""
+"""`manage.py worker`: does what waits in the queue, looks after the jobs whose workers are gone, and makes what was
+written searchable."""
 
 import os
 import signal
@@ -14,7 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands import db_worker
 
-from contacts.services import drafts, files, idempotency, jobs
+from contacts.services import drafts, files, idempotency, jobs, search_index
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,8 @@ LOOK = 10
 """Seconds between two looks for silent jobs."""
 TIDY = 3600
 """Seconds between two rounds of tidying up."""
+LOOK_FOR_CHANGES = 1
+"""Seconds between two looks for changes that searches don't find yet."""
 PAUSE = 5
 """Seconds after which a worker whose database failed tries again."""
 
@@ -49,7 +52,7 @@ class Worker(db_worker.Worker):
 class Command(BaseCommand):
     """Any number of these, on any number of machines, share one queue."""
 
-    help = "Works in the background: imports and exports. Run as many as you like, on as many machines."
+    help = "Works in the background: imports, exports, the search. Run as many as you like, on as many machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--interval", type=float, default=0.5, help="seconds between two looks at an empty queue")
@@ -69,13 +72,15 @@ class Command(BaseCommand):
         )
         worker.configure_signals()
         done = Event()
-        guards = [Thread(target=_look_after, args=(done,), daemon=True)]
+        guards = [Thread(target=guard, args=(done,), daemon=True) for guard in (_look_after, _keep_searchable)]
         if with_parent:
             guards.append(Thread(target=_end_with, args=(os.getppid(), done), daemon=True))
         for guard in guards:
             guard.start()
         try:
             worker.run()
+            if batch:
+                search_index.catch_up_all(stopping=jobs.stopping)
         finally:
             done.set()
             for guard in guards:
@@ -95,6 +100,19 @@ def _look_after(done: Event) -> None:
         except DatabaseError:
             log.exception("worker_look_failed")
         if done.wait(LOOK):
+            connection.close()
+            return
+
+
+def _keep_searchable(done: Event) -> None:
+    """Until it is done: indexes what was written."""
+    while True:
+        try:
+            close_old_connections()
+            search_index.catch_up_all(stopping=done)
+        except DatabaseError:
+            log.exception("worker_search_failed")
+        if done.wait(LOOK_FOR_CHANGES):
             connection.close()
             return
 
