@@ -174,6 +174,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.StaffSecondFactorMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "integrations.middleware.UsageMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -277,6 +278,9 @@ IMPORT_MAX_BYTES = 1024**3
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100  # a CSV may have 1,000 columns, and the page asks about each
 # Contacts know id fields, not authentications: background work asks here whether its caller may still write.
 CALLER_CHECK = "integrations.authentication.check_again"
+# And tells here what it wrote for them.
+USAGE_RECORD = "integrations.services.usage.record_written"
+USAGE_FLUSH_SECONDS = 3  # so much of the figures is lost with a process that is killed
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",

@@ -70,6 +70,9 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, Caller]:
         """Raises Unauthorized, Forbidden, or Unavailable when the secret's pepper is not configured."""
         key, secret = _read(request.headers.get("Authorization", ""))
+        request._request.key = key  # type: ignore[attr-defined]  # for integrations.middleware: who is refused counts too
+        if not credentials.is_secret(secret):
+            raise _refusal()
         known = _look_up(key=key)
         if not _is_right(secret, known) or known is None:
             raise _refusal()
@@ -89,7 +92,7 @@ def _refusal() -> Unauthorized:
 
 
 def _read(header: str) -> tuple[str, str]:
-    """Key and secret, both well-formed. Raises Unauthorized without a query for anything else."""
+    """A well-formed key, and what is sent as its secret. Raises Unauthorized for anything else."""
     scheme, _, value = header.partition(" ")
     value = value.strip()
     if scheme.lower() == "basic":
@@ -100,15 +103,15 @@ def _read(header: str) -> tuple[str, str]:
     elif scheme.lower() != "token":
         raise _refusal()
     key, _, secret = value.partition(":")
-    if not credentials.is_key(key) or not credentials.is_secret(secret):
+    if not credentials.is_key(key):
         raise _refusal()
     return key, secret
 
 
-def check_again(*, account_id: int, authentication_id: UUID) -> None:
+def check_again(*, account_id: int, authentication_id: UUID) -> Caller:
     """Whether an authentication that was let in may still write: work in the background asks before each step.
 
-    Raises Unauthorized and Forbidden as a call would.
+    Returns who it is; raises Unauthorized and Forbidden as a call would.
     """
     known = _look_up(account_id=account_id, pk=authentication_id)
     if known is None:
@@ -116,6 +119,7 @@ def check_again(*, account_id: int, authentication_id: UUID) -> None:
     _check(known)
     if known.caller.read_only:
         raise Forbidden("This authentication may only read.", code="read_only")
+    return known.caller
 
 
 def _look_up(**by: Any) -> _Known | None:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("requests/<uuid:pk>/withdraw/", views.WithdrawView.as_view(), name="integrations-request-withdraw"),
     path("configurations/", views.ConfigurationsView.as_view(), name="integrations-configurations"),
     path("configurations/new/", views.NewAuthenticationView.as_view(), name="integrations-authentication-new"),
+    path("configurations/<uuid:pk>/", views.AuthenticationView.as_view(), name="integrations-authentication"),
     path("collisions/", views_collisions.CollisionCheckView.as_view(), name="integrations-collision-check"),
     path("configurations/<uuid:pk>/revoke/", views.RevokeView.as_view(), name="integrations-authentication-revoke"),
 ]

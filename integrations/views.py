@@ -16,7 +16,7 @@ from accounts.errors import DomainError
 from accounts.permissions import Capability
 from accounts.sign_in import signed_in_recently
 from accounts.tenancy.views import AccountView
-from integrations import queries
+from integrations import queries, queries_usage
 from integrations.forms import AskForm, MessageForm, NewAuthenticationForm, ReasonForm, RevokeForm
 from integrations.models import Authentication, Integration, License, Request
 from integrations.services import authentications, licenses, requests
@@ -100,6 +100,9 @@ class ConfigurationsView(IntegrationsView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         rows = queries.authentications_of(self.account, self.rest_api)
+        usage = queries_usage.usage_of(self.account, rows)
+        for row in rows:
+            row.usage = usage[row.pk]  # type: ignore[attr-defined]
         return self.page(
             "integrations/configurations.html",
             {
@@ -108,6 +111,19 @@ class ConfigurationsView(IntegrationsView):
                 "revoked": [row for row in rows if row.revoked_at is not None],
             },
         )
+
+
+class AuthenticationView(IntegrationsView):
+    """One authentication: how much it is used, and its last requests."""
+
+    section = "configurations"
+    capabilities = {"GET": Capability.SEE}
+
+    def get(self, request: HttpRequest, pk: str) -> HttpResponse:
+        row = self.row(Authentication, "id_field__source_system", pk=pk)
+        usage = queries_usage.usage_of(self.account, [row])[row.pk]
+        context = {"authentication": row, "usage": usage, "calls": queries_usage.recent_calls(row)}
+        return self.page("integrations/authentication.html", context)
 
 
 class NewAuthenticationView(IntegrationsView):

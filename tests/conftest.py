@@ -1,6 +1,6 @@
 """The cast: two accounts of two partners, and everybody who might try their doors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.actor import SYSTEM
 from accounts.models import Account, Partner, Role, User
 from accounts.services import members
+from integrations.services import usage
 from tests.factories import AccountFactory, PartnerFactory, UserFactory, operator, partner_user
 
 SignIn = Callable[[User], Client]
@@ -19,6 +20,14 @@ SignIn = Callable[[User], Client]
 def _fast_password_hashes(settings: Settings) -> None:
     """Argon2 is slow on purpose; what hashes passwords in production, the settings' tests say."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _usage_on_request(settings: Settings) -> Iterator[None]:
+    """What is noted about use is written when a test says so; what it leaves unwritten is nobody's."""
+    settings.USAGE_FLUSH_SECONDS = 0
+    yield
+    usage.forget()
 
 
 @dataclass(frozen=True)

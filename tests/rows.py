@@ -1,6 +1,7 @@
 """One row of everything for an account, made through the services, so that there is something not to be seen."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 
 from django.utils import timezone
@@ -11,7 +12,7 @@ from contacts.models import Contact, ContactBook, Export, IdField, Import, Job, 
 from contacts.services import exports, files, imports, sync
 from contacts.services.sync import Origin, Record
 from integrations.models import License, Request
-from integrations.services import requests
+from integrations.services import requests, usage
 from integrations.services.authentications import Issued
 from tests.factories import authentication_for, default_id_field, id_field
 
@@ -33,6 +34,23 @@ class Rows:
     import_: Import
     export: Export
     event: AuditEvent
+
+
+def use(key: str, *, status: int = 200, times: int = 1, at: datetime | None = None) -> None:
+    """Has made requests with a key, each of which read two contacts, or was refused."""
+    for number in range(times):
+        call = usage.Call(
+            at=at or timezone.now(),
+            method="GET",
+            route="api-contacts",
+            status=status,
+            contacts=2 if status < 400 else 0,
+            address="192.0.2.7",
+            request_id=f"request-{number}",
+            milliseconds=4,
+        )
+        usage.record_call(key=key, call=call, contacts_read=call.contacts)
+    usage.flush()
 
 
 def furnish(account: Account) -> Rows:
@@ -59,6 +77,7 @@ def furnish(account: Account) -> Rows:
     preview_pair = PreviewPair.objects.for_account(account).create(
         preview=preview, rule=1, contact_id=older.pk, other_id=newer.pk, id_field=field
     )
+    use(issued.authentication.key)
     file = files.receive(account_id=account.pk, read=BytesIO(b"external_id\n1\n").read, limit=100, seen=len)
     return Rows(
         account=account,

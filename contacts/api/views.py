@@ -48,6 +48,12 @@ class ContactAPIView(AccountAPIView):
         """The authentication, for a service's `by=`."""
         return actor_of(self.request._request, self.caller.key)
 
+    def note(self, *, read: int = 0, written: int = 0) -> None:
+        """Says how many contacts the call is about, for the figures that a middleware keeps. A dry run writes none."""
+        request: Any = self.request._request
+        request.contacts_read = read
+        request.contacts_written = 0 if self.flag("dry_run") else written
+
     def body(self) -> bytes:
         """The raw body; empty when none was sent."""
         data: Any = self.request.data
@@ -98,6 +104,7 @@ class ContactAPIView(AccountAPIView):
             if result.error is not None or result.contact_id is None:
                 raise result.error or _not_there()
             contact = self.contact(result.contact_id, record.external_id)
+        self.note(written=1)
         status = 201 if result.outcome == "created" else 200
         return Response(_result_json(result) | {"contact": contact}, status=status, headers=_etag(contact))
 
@@ -141,8 +148,10 @@ class ContactsView(ContactAPIView):
             if len(sent.sent) > len(ids):
                 raise ValidationFailed.of("id", "stands_alone", "Ask for contacts by id without other parameters.")
             found = pages.contacts_by_id(contact_ids=ids, **own)
+            self.note(read=len(found))
             return Response({"contacts": [found[pk] for pk in dict.fromkeys(ids) if pk in found], "next_cursor": None})
         contacts, end = pages.contact_page(wanted=wanted, after=after, size=size, **own)
+        self.note(read=len(contacts))
         return Response({"contacts": contacts, "next_cursor": parameters.position_text(end)})
 
     @schema.upsert
@@ -171,6 +180,7 @@ class ChangesView(ContactAPIView):
         )
         if page is None:
             raise ValidationFailed.of("cursor", "invalid_cursor", "There is no change of this number yet; begin at 0.")
+        self.note(read=len(page.changes))
         return Response({"changes": page.changes, "next_cursor": page.cursor, "has_more": page.has_more})
 
 
@@ -194,6 +204,7 @@ class OneContactView(ContactAPIView, ABC):
         contact = self.contact(contact_id, own)
         if self.flag("explain"):
             contact["explanation"] = explain.explanation(account_id=self.account_id, contact_id=contact_id)
+        self.note(read=1)
         return Response(contact, headers=_etag(contact))
 
     def put(self, request: Request, **kwargs: str) -> Response:
@@ -216,6 +227,7 @@ class OneContactView(ContactAPIView, ABC):
                 erasure.erase_own(account=Account.objects.get(pk=self.account_id), **mine, by=self.by)
             else:
                 sync.unlink(account_id=self.account_id, **mine, by=self.by)
+        self.note(written=1)
         return Response(status=204)
 
 
@@ -262,6 +274,7 @@ class BatchView(ContactAPIView):
             if refused and self.flag("atomic"):
                 transaction.set_rollback(True)
                 results = [Result(error=result.error or _not_written()) for result in results]
+        self.note(written=sum(result.error is None for result in results))
         body = [_batch_result(index, result) for index, result in enumerate(results)]
         return Response({"results": body}, status=207 if refused else 200)
 

@@ -17,6 +17,7 @@ from accounts.models import Account
 from accounts.permissions import Capability
 from accounts.services import audit, members
 from contacts import rows
+from contacts.api.caller import Caller
 from contacts.models import Import, Job, RejectedRow, StoredFile
 from contacts.overlay import Mode, Record
 from contacts.services import jobs, sources, sync
@@ -93,10 +94,11 @@ def _work(job: Job) -> None:
     source: Import = Import.objects.for_account(job.account_id).select_related("id_field", "file").get(job=job)
     progress = START | job.progress
     consumed = Counter[str]()
+    record = import_string(settings.USAGE_RECORD)
     columns: dict[str, int] = {}
     is_csv = source.format == Import.Format.CSV
     for chunk in _chunks(sources.rows_of(source, consumed), after=progress["row"], header=is_csv):
-        _check_caller(source)
+        caller = _caller(source)
         context = sources.context_of(source)
         if chunk.header is not None and not columns:
             columns, progress["left_out"] = sources.columns_of(source, chunk.header, context)
@@ -105,17 +107,20 @@ def _work(job: Job) -> None:
             continue
         read = list(sources.records_of(source, chunk.rows, len(chunk.header or ()), columns, context))
         progress |= {"row": chunk.rows[-1][0], "consumed": consumed["bytes"]}
-        _write(job, source, read, progress)
+        accepted = _write(job, source, read, progress)
+        if caller is not None:
+            record(key=caller.key, contacts=accepted)
         progress = job.progress
 
 
-def _check_caller(source: Import) -> None:
-    """Whether who started it may still write. Raises DomainError."""
+def _caller(source: Import) -> Caller | None:
+    """Whose key it is, None for a person; they may still write. Raises DomainError."""
     if source.person_id is not None:
         members.check_again(account_id=source.account_id, user_id=source.person_id, capability=Capability.EDIT_CONTACTS)
-    else:
-        check = import_string(settings.CALLER_CHECK)
-        check(account_id=source.account_id, authentication_id=source.authentication_id)
+        return None
+    check = import_string(settings.CALLER_CHECK)
+    caller: Caller = check(account_id=source.account_id, authentication_id=source.authentication_id)
+    return caller
 
 
 @dataclass(slots=True)
@@ -149,8 +154,8 @@ def _chunks(found: Iterable[Row], *, after: int, header: bool) -> Iterator[_Chun
         raise failure
 
 
-def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, Any]) -> None:
-    """A chunk with its rejections and the progress that it makes: all of it or nothing."""
+def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, Any]) -> int:
+    """A chunk with its rejections and the progress that it makes: all of it or nothing. How many rows were accepted."""
     records = [record for _, record in read if isinstance(record, Record)]
     with transaction.atomic():
         written = iter(
@@ -170,6 +175,7 @@ def _write(job: Job, source: Import, read: Sequence[Read], progress: dict[str, A
         _list_rejected(source, refused, room=MAX_REJECTED - progress["rejected"])
         counts = Counter(result.outcome or "rejected" for _, result in results) + Counter(rows=len(results))
         jobs.step(job=job, progress=progress | {name: progress[name] + count for name, count in counts.items()})
+    return len(results) - len(refused)
 
 
 def _origin(source: Import, job: Job) -> Origin:

@@ -1,7 +1,7 @@
 """The admin of who may connect. Each file registers its pages; here stands what it shows on the first one."""
 
 from accounts.admin_site import Figure, Panel, site
-from integrations import queries
+from integrations import queries, queries_usage
 from integrations.admin import authentications, catalogue, id_fields, licenses, requests
 
 __all__ = ["authentications", "catalogue", "id_fields", "licenses", "requests"]
@@ -10,6 +10,13 @@ site.figures += [
     Figure("Active licenses", queries.active_licenses_of, "admin:integrations_license_changelist", "state=active"),
     Figure("Last API use", queries.last_use_of, "admin:integrations_authentication_changelist"),
     Figure(
+        "Keys that fail",
+        queries_usage.failing_keys_of,
+        "admin:integrations_authentication_changelist",
+        "use=failing",
+        total=True,
+    ),
+    Figure(
         "Open requests",
         queries.open_requests_of,
         "admin:integrations_request_changelist",
@@ -17,4 +24,7 @@ site.figures += [
         total=True,
     ),
 ]
-site.panels.append(Panel("admin/integrations/requests_panel.html", queries.requests_to_decide))
+site.panels += [
+    Panel("admin/integrations/requests_panel.html", queries.requests_to_decide),
+    Panel("admin/integrations/failing_panel.html", queries_usage.keys_that_fail),
+]

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.contrib.admin import display, register
+from django.contrib.admin import SimpleListFilter, display, register
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.admin_site import site
 from accounts.middleware import actor_of
+from accounts.queries import accounts_looked_after_by
 from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment
 from accounts.tenancy.forms import AccountForm
+from integrations import queries_usage
 from integrations.models import Authentication
 from integrations.services import authentications
 
@@ -41,12 +44,26 @@ class RevokeAuthentication(ActionPage):
         return f"{row.key} is revoked."
 
 
+class UseFilter(SimpleListFilter):
+    title = "use"
+    parameter_name = "use"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, str]]:
+        return (("failing", "Failing in the last 24 hours"),)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() != "failing":
+            return queryset
+        failing = queries_usage.failing(accounts_looked_after_by(request.user))
+        return queryset.filter(pk__in=failing.values("authentication_id"))
+
+
 @register(Authentication, site=site)
 class AuthenticationAdmin(PartnerScopedAdmin):
     audit_noun = "authentication"
     action_pages = (RevokeAuthentication(),)
     list_display = ("key", "account", "system", "id_field", "access", "last_used", "revoked")
-    list_filter = (OwnAccountFilter, "read_only")
+    list_filter = (UseFilter, OwnAccountFilter, "read_only")
     list_select_related = ("account", "id_field__source_system", "integration")
     search_fields = ("key", "account__name", "id_field__name", "id_field__source_system__name")
     fields = ("key", "account", "product", "system", "id_field", "access", "last_used", "issued", "revoked")

@@ -1,6 +1,6 @@
 """Licenses: to read, and to cancel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -14,8 +14,8 @@ from accounts.middleware import actor_of
 from accounts.services import billing
 from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, posted
 from accounts.tenancy.forms import AccountForm, NoteField
-from integrations import queries
-from integrations.models import Authentication, License
+from integrations import queries, queries_usage
+from integrations.models import License
 from integrations.services import licenses
 
 NOW, PERIOD_END = "now", "period_end"
@@ -61,12 +61,18 @@ class CancelLicense(ActionPage):
             ("Integration", row.integration),
             ("Active from", moment(row.active_from, row.account.zone)),
             ("Ends", moment(row.active_until, row.account.zone)),
-            ("What stops", "\n".join(self._named(each) for each in queries.live_authentications(row)) or "Nothing"),
+            ("What stops", "\n".join(self._what_stops(row)) or "Nothing"),
         )
 
-    def _named(self, authentication: Authentication) -> str:
-        used = moment(authentication.last_used_at, authentication.account.zone)
-        return f"{authentication.id_field.source_system}, {authentication.key}, last used {used}"
+    def _what_stops(self, row: License) -> Iterator[str]:
+        """A line for each live authentication: how much it was used in the last 24 hours, and when last."""
+        authentications = queries.live_authentications(row)
+        requests = queries_usage.requests_in_a_day(authentications)
+        for each in authentications:
+            count = requests.get(each.pk, 0)
+            calls = f"{count:,} call{'' if count == 1 else 's'} in the last 24 hours"
+            used = moment(each.last_used_at, each.account.zone)
+            yield f"{each.id_field.source_system}, {each.key}: {calls}, last used {used}"
 
     def perform(self, request: HttpRequest, row: License, answers: Mapping[str, Any]) -> str:
         license_ = licenses.cancel(

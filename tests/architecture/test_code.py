@@ -29,6 +29,7 @@ ROUND_THE_DOOR = {
     "contacts/sql.py": "runs the engine's SQL, of which a test reads that every table is narrowed",
     "integrations/admin/id_fields.py": "finds what is connected to each row of a list that is narrowed",
     "integrations/authentication.py": "finds whose key it is, before any account is known",
+    "integrations/queries_usage.py": "sums up the use in the accounts of one partner, narrowed to them",
     "integrations/queries.py": "sums up the accounts of one partner, narrowed to them; peppers that any account needs",
 }
 
@@ -84,6 +85,10 @@ WITHOUT_ACTOR = {
     "contacts.services.search_index.rebuild": "what is derived is made anew, and nobody sees a difference",
     "contacts.services.sync.write": "the actor is a key: it comes in `origin`",
     "integrations.services.licenses.quote": "only tells",
+    "integrations.services.usage.flush": "writes what was noted, on nobody's behalf",
+    "integrations.services.usage.forget": "empties the memory of a process",
+    "integrations.services.usage.record_call": "the actor is a key",
+    "integrations.services.usage.record_written": "the actor is a key",
 }
 POSITIONAL = {
     "accounts.services.billing.next_period_starts_on": "one day, one answer",

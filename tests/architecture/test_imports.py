@@ -17,6 +17,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "spreadsheets"),
     (0, "api.caller"),
     (0, "catalogue"),
+    (0, "charts"),
     (0, "columns"),
     (0, "normalise"),
     (0, "payload"),
@@ -81,6 +82,7 @@ PURE = (
     "contacts.rows",
     "contacts.search_terms",
     "contacts.state",
+    "integrations.charts",
     "integrations.credentials",
 )
 HTTP_AND_ORM = ("django", "rest_framework", "allauth", "http", "urllib", "socket")

@@ -182,6 +182,7 @@ SETTINGS: Mapping[tuple[str, str], People] = {
     ("integrations-request-withdraw", "POST"): MANAGED._replace(owner=302),
     ("integrations-authentication-new", "GET"): MANAGED._replace(owner=302),  # to confirm who it is
     ("integrations-authentication-new", "POST"): MANAGED._replace(owner=302),
+    ("integrations-authentication", "GET"): SEEN,
     ("integrations-authentication-revoke", "GET"): MANAGED,
     ("integrations-authentication-revoke", "POST"): MANAGED._replace(owner=422),  # does not type the name
 }
