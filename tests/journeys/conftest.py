@@ -123,11 +123,11 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[by
 
 
 @contextmanager
-def serving(log: Path) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
+def serving(log: Path, workers: int = 1) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
     """Granian, serving the test database."""
     port = free_port()
     command = ["-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--blocking-threads", "4"]
-    with running([*command, "config.wsgi:application"], log) as process:
+    with running([*command, "--workers", str(workers), "config.wsgi:application"], log) as process:
         deadline = time.monotonic() + 120
         while not listens(port):
             assert process.poll() is None, log.read_text()
