@@ -71,8 +71,9 @@ class CancelLicense(ActionPage):
         for each in authentications:
             count = requests.get(each.pk, 0)
             calls = f"{count:,} call{'' if count == 1 else 's'} in the last 24 hours"
-            used = moment(each.last_used_at, each.account.zone)
-            yield f"{each.id_field.source_system}, {each.key}: {calls}, last used {used}"
+            at = each.last_used_at
+            used = f"last used {moment(at, each.account.zone)}" if at else "never let in"
+            yield f"{each.id_field.source_system}, {each.key}: {calls}, {used}"
 
     def perform(self, request: HttpRequest, row: License, answers: Mapping[str, Any]) -> str:
         license_ = licenses.cancel(

@@ -223,17 +223,22 @@ def _tidy_up(owner: str, keys: Iterable[str]) -> None:
     call = sql.probe(
         "integrations_recentcall", "call", "call.account_id = owner.account_id AND call.authentication_id = owner.id"
     )
-    sql.run(
+    beyond = sql.select(
         f"""
-        DELETE FROM integrations_recentcall WHERE id IN (
-            SELECT id FROM (
-                SELECT call.id, row_number() OVER (PARTITION BY owner.id ORDER BY call.at DESC, call.id DESC) AS place
-                FROM {sent} {owner} {call}
-            ) ranked WHERE place > {LISTED}
-        )
+        SELECT id FROM (
+            SELECT call.id, row_number() OVER (PARTITION BY owner.id ORDER BY call.at DESC, call.id DESC) AS place
+            FROM {sent} {owner} {call}
+        ) AS ranked WHERE place > {LISTED}
         """,
         [given],
     )
+    if beyond:
+        # Not by the query itself: PostgreSQL would go through the whole table to join it.
+        listed = sql.sent(id="bigint")
+        sql.run(
+            f"DELETE FROM integrations_recentcall WHERE id IN (SELECT sent.id FROM {listed})",
+            [sql.rows({"id": pk} for (pk,) in beyond)],
+        )
     sql.run(
         f"""
         DELETE FROM integrations_usagehour

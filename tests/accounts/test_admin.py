@@ -76,6 +76,7 @@ class TestTheFirstPage:
         assert context["account_count"] == 1
         assert {figure.label: total for figure, total in context["totals"]} == {
             "Possible duplicates": 1,
+            "Keys that fail": 0,
             "Open requests": 1,
         }
         [(account, cells)] = context["account_rows"]
@@ -84,9 +85,10 @@ class TestTheFirstPage:
             "Possible duplicates": 1,
             "Active licenses": 1,
             "Last API use": None,
+            "Keys that fail": None,
             "Open requests": 1,
         }
-        [(template, panel)] = context["panels"]
+        (template, panel), *_ = context["panels"]
         assert (template, list(panel["requests"])) == ("admin/integrations/requests_panel.html", [rows.request])
 
     def test_an_operator_sees_all_accounts(self, cast: Cast, sign_in: SignIn) -> None:
@@ -103,11 +105,11 @@ class TestTheFirstPage:
     ) -> None:
         client = sign_in(cast.agent)
         client.get("/admin/")
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(13):
             client.get("/admin/")
         for account in AccountFactory.create_batch(3, partner=cast.partner):
             furnish(account)
-        with django_assert_num_queries(11):
+        with django_assert_num_queries(13):
             assert len(client.get("/admin/").context["account_rows"]) == 4
 
     def test_figures_are_of_all_accounts_and_rows_of_the_first_ones(

@@ -25,6 +25,7 @@ from tests.factories import PASSWORD, AccountFactory, UserFactory, authenticatio
 from tests.journeys.conftest import Visit
 from tests.system import System
 from tests.work import work
+from tests.rows import use
 
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
@@ -78,7 +79,11 @@ def account(owner: User) -> Account:
     """Everything that the settings can show: a key in use, a revoked one, a free id field, an open request."""
     account = AccountFactory.create(owner=owner, name="A company whose name is not short at all B.V.")
     authentications.revoke(authentication=authentication_for(account, system="Old shop").authentication, by=SYSTEM)
-    authentication_for(account, id_field(account), system="The shop with a name that goes on for quite some time")
+    issued = authentication_for(
+        account, id_field(account), system="The shop with a name that goes on for quite some time"
+    )
+    for status in (200, 404):
+        use(issued.authentication.key, times=2, status=status)
     id_field(account, "erpCustomerId")
     catalogue_service.save_integration(
         integration=None,
@@ -154,9 +159,14 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_text("1 revoked").click()
     inspector.look("Configurations")
+    shop = "The shop with a name that goes on for quite some time"
+    inspector.page.get_by_role("link", name=shop, exact=True).click()
+    inspector.page.get_by_text("Every day as a table").click()
+    inspector.look(shop)
+    inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_role("link", name="Revoke").click()
     inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    inspector.look("Revoke the authentication of The shop with a name that goes on for quite some time")
+    inspector.look(f"Revoke the authentication of {shop}")
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_role("link", name="New authentication").click()
     inspector.look("New authentication")
