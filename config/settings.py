@@ -280,7 +280,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100  # a CSV may have 1,000 columns, and the pa
 CALLER_CHECK = "integrations.authentication.check_again"
 # And tells here what it wrote for them.
 USAGE_RECORD = "integrations.services.usage.record_written"
-USAGE_FLUSH_SECONDS = 3  # so much of the figures is lost with a process that is killed
+USAGE_FLUSH_SECONDS = number("USAGE_FLUSH_SECONDS", default=3)  # 0: only when somebody asks
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Concord API",

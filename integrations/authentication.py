@@ -69,8 +69,7 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[None, Caller]:
         """Raises Unauthorized, Forbidden, or Unavailable when the secret's pepper is not configured."""
-        key, secret = _read(request.headers.get("Authorization", ""))
-        request._request.key = key  # type: ignore[attr-defined]  # for integrations.middleware: who is refused counts too
+        key, secret = read_header(request.headers.get("Authorization", ""))
         if not credentials.is_secret(secret):
             raise _refusal()
         known = _look_up(key=key)
@@ -91,7 +90,7 @@ def _refusal() -> Unauthorized:
     return Unauthorized("The key or the secret is not right. Send them as “Authorization: Token <key>:<secret>”.")
 
 
-def _read(header: str) -> tuple[str, str]:
+def read_header(header: str) -> tuple[str, str]:
     """A well-formed key, and what is sent as its secret. Raises Unauthorized for anything else."""
     scheme, _, value = header.partition(" ")
     value = value.strip()

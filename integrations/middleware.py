@@ -1,17 +1,20 @@
 """What every request with a key leaves behind: that it was made, and what came of it."""
 
 import time
+from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.middleware import GetResponse, client_address
+from accounts.rest import API, Unauthorized
+from integrations.authentication import read_header
 from integrations.services import usage
 
 
 class UsageMiddleware:
-    """Notes the requests that came with a well-formed key, also those that it did not let in. No path, query string,
-    header or body is kept.
+    """Notes the calls of the API that came with a well-formed key, also those that it did not let in. No path, query
+    string, header or body is kept.
 
     Calls say how many contacts they are about in `contacts_read` and `contacts_written` of their request
     (contacts.api.views); what is refused is about none.
@@ -22,9 +25,10 @@ class UsageMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        key = getattr(request, "key", None)
-        if key is not None:
-            _record(key, request, response.status_code)
+        if request.path.startswith(API):
+            with suppress(Unauthorized):
+                key, _ = read_header(request.headers.get("Authorization", ""))
+                _record(key, request, response.status_code)
         return response
 
 

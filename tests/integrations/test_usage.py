@@ -148,6 +148,16 @@ def test_a_wrong_secret_is_an_error_of_the_key(system: System, account: Account,
     assert counted(account) == {"requests": 1, "errors": 1, "contacts_read": 0, "contacts_written": 0}
 
 
+def test_a_call_that_is_refused_before_anybody_looks_at_its_key_counts_too(system: System, account: Account) -> None:
+    assert system.call("GET", "/me", headers={"Accept": "text/csv"}).status_code == 406
+    assert [call.status for call in calls(account)] == [406]
+
+
+def test_a_key_elsewhere_is_no_call(system: System, account: Account) -> None:
+    assert Client(headers={"authorization": system.authorization}).get("/healthz").status_code == 200
+    assert calls(account) == []
+
+
 def test_unknown_keys_and_nobody_leave_nothing(system: System) -> None:
     for header in ("", "Token x:y", f"Token ck_{'A' * 20}:{system.issued.secret}", "Basic !"):
         assert Client(headers={"authorization": header}).get("/api/v1/me").status_code == 401

@@ -93,20 +93,20 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def environment() -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
     """What another process needs to work on the test database."""
-    return os.environ | {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)}
+    return os.environ | {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)} | more
 
 
 @contextmanager
-def running(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(arguments: Sequence[str], log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours and those that it starts, in a group of their own, until the end."""
     with (
         log.open("w") as output,
         subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=environment(),
+            env=environment(**variables),
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -123,11 +123,11 @@ def running(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[by
 
 
 @contextmanager
-def serving(log: Path, workers: int = 1) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
+def serving(log: Path, workers: int = 1, **variables: str) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
     """Granian, serving the test database."""
     port = free_port()
     command = ["-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--blocking-threads", "4"]
-    with running([*command, "--workers", str(workers), "config.wsgi:application"], log) as process:
+    with running([*command, "--workers", str(workers), "config.wsgi:application"], log, **variables) as process:
         deadline = time.monotonic() + 120
         while not listens(port):
             assert process.poll() is None, log.read_text()
@@ -139,7 +139,8 @@ def serving(log: Path, workers: int = 1) -> Iterator[tuple[LiveApi, subprocess.P
 @pytest.fixture(scope="session")
 def live_api(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApi]:
     """A server until the tests are over. Ask for `transactional_db` too."""
-    with serving(tmp_path_factory.mktemp("server") / "log") as (api, _):
+    # It outlives the tests, and must not write while the database is emptied behind one.
+    with serving(tmp_path_factory.mktemp("server") / "log", USAGE_FLUSH_SECONDS="3600") as (api, _):
         yield api
 
 

@@ -32,6 +32,7 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 # Nothing but colours changes with the scheme
 SCHEMES: list[tuple[Literal["light", "dark"], dict[str, Any]]] = [("light", {}), ("dark", COLOURS)]
 IMPORTED = b"id,email,mail,telephone\n1,a@example.com,,12\n,nobody,,+31201234567\n2,a@example.com,x,1,1\n"
+SHOP = "The shop with a name that goes on for quite some time"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -79,9 +80,7 @@ def account(owner: User) -> Account:
     """Everything that the settings can show: a key in use, a revoked one, a free id field, an open request."""
     account = AccountFactory.create(owner=owner, name="A company whose name is not short at all B.V.")
     authentications.revoke(authentication=authentication_for(account, system="Old shop").authentication, by=SYSTEM)
-    issued = authentication_for(
-        account, id_field(account), system="The shop with a name that goes on for quite some time"
-    )
+    issued = authentication_for(account, id_field(account), system=SHOP)
     for status in (200, 404):
         use(issued.authentication.key, times=2, status=status)
     id_field(account, "erpCustomerId")
@@ -143,6 +142,19 @@ def test_pages_for_nobody_in_particular(inspect: Callable[[User | None], Inspect
     assert inspector.problems == []
 
 
+def look_at_configurations(inspector: Inspector, base: str) -> None:
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.page.get_by_text("1 revoked").click()
+    inspector.look("Configurations")
+    inspector.page.get_by_role("link", name=SHOP, exact=True).click()
+    inspector.page.get_by_text("Every day as a table").click()
+    inspector.look(SHOP)
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.page.get_by_role("link", name="Revoke").click()
+    inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    inspector.look(f"Revoke the authentication of {SHOP}")
+
+
 def test_pages_of_an_account_and_their_dialogs(
     inspect: Callable[[User | None], Inspector], owner: User, account: Account
 ) -> None:
@@ -167,6 +179,7 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.page.get_by_role("link", name="Revoke").click()
     inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     inspector.look(f"Revoke the authentication of {shop}")
+    look_at_configurations(inspector, base)
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_role("link", name="New authentication").click()
     inspector.look("New authentication")
