@@ -19,11 +19,14 @@ def fresh_database() -> Iterator[str]:
     from django.db import connection
     from django.test.utils import setup_test_environment
 
+    from integrations.services import usage
+
     setup_test_environment()
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         yield connection.vendor
     finally:
+        usage.forget()  # what is not written by now would be missed by nobody
         connection.creation.destroy_test_db(name, verbosity=0)
 
 
