@@ -23,9 +23,9 @@ from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
+from tests.rows import use
 from tests.system import System
 from tests.work import work
-from tests.rows import use
 
 DESKTOP, PHONE = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=740)
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
@@ -168,17 +168,6 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.visit(base, "Integrations")
     inspector.visit(f"/settings/{account.number}/activity/?since=2026-02-02&until=2026-02-01", "Activity")
     inspector.visit(f"/settings/{account.number}/activity/?text=shop", "Activity")
-    inspector.visit(f"{base}configurations/", "Configurations")
-    inspector.page.get_by_text("1 revoked").click()
-    inspector.look("Configurations")
-    shop = "The shop with a name that goes on for quite some time"
-    inspector.page.get_by_role("link", name=shop, exact=True).click()
-    inspector.page.get_by_text("Every day as a table").click()
-    inspector.look(shop)
-    inspector.visit(f"{base}configurations/", "Configurations")
-    inspector.page.get_by_role("link", name="Revoke").click()
-    inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    inspector.look(f"Revoke the authentication of {shop}")
     look_at_configurations(inspector, base)
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_role("link", name="New authentication").click()
@@ -247,6 +236,7 @@ def test_pages_of_imports(inspect: Callable[[User | None], Inspector], owner: Us
     inspector.page.get_by_role("button", name="Check").click()
     expect(inspector.page.get_by_role("region", name="Result")).to_be_visible()
     inspector.look("Collision check")
+    assert inspector.problems == []
 
 
 def test_pages_about_contacts_and_their_review(
