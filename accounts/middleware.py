@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from ipaddress import IPv6Address
 
 import structlog
 from allauth.account.adapter import get_adapter
@@ -66,13 +67,14 @@ class RequestLogMiddleware(RequestMiddleware):
 def client_address(request: HttpRequest) -> str | None:
     """The caller's address, as far as the trusted proxies can be believed (TRUSTED_PROXY_COUNT).
 
-    None where there is none, as behind a Unix socket without a proxy that says whom it speaks for.
+    One of IPv4 that is mapped into IPv6 (RFC 4291, 2.5.5.2), as a server that listens to both sees it, is given as what
+    it is. None where there is none, as behind a Unix socket without a proxy that says whom it speaks for.
     """
     try:
         address: str = get_adapter().get_client_ip(request)
     except PermissionDenied:
         return None
-    return address
+    return str(IPv6Address(address).ipv4_mapped or address) if address.startswith("::") else address
 
 
 def actor_of(request: HttpRequest, label: str = "") -> Actor:

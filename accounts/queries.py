@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
-from accounts.models import Account, Membership, Role, User
+from accounts.models import Account, AuditEvent, Membership, Role, User
 
 Person = User | AnonymousUser
 """What `request.user` may be."""
@@ -51,3 +51,9 @@ def owner_emails(account: Account) -> Sequence[str]:
         .filter(role=Role.OWNER, user__is_active=True)
         .values_list("user__email", flat=True)
     )
+
+
+def events_about(account: Account, noun: str, object_id: object) -> QuerySet[AuditEvent]:
+    """What was done to one thing of an account, such as an `authentication`; the latest first."""
+    events = AuditEvent.objects.filter(account_id=account.pk, object_id=str(object_id))
+    return events.filter(action__startswith=f"{noun}.")

@@ -46,6 +46,18 @@ class Unavailable(DomainError):
     title = "Try again in a moment"
 
 
+class Throttled(DomainError):
+    """Too much of the same; it works again after `wait` seconds."""
+
+    code = "throttled"
+    status = 429
+    title = "Too many calls"
+
+    def __init__(self, detail: str, *, wait: int) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
 class RawJSONParser(BaseParser):
     """Hands the body of a JSON request on as bytes: decoding, with all its errors, is the payload module's."""
 

@@ -265,6 +265,7 @@ LOGIN_REDIRECT_URL = "/"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["integrations.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.rest.MayUseAccount"],
+    "DEFAULT_THROTTLE_CLASSES": ["integrations.throttling.AuthenticationThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["accounts.rest.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["accounts.rest.RawJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -276,6 +277,8 @@ REST_FRAMEWORK = {
 API_MAX_BODY_BYTES = 10 * 1024 * 1024
 IMPORT_MAX_BYTES = 1024**3
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1100  # a CSV may have 1,000 columns, and the page asks about each
+API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", default=600)
+API_FAILURES_PER_MINUTE = number("API_FAILURES_PER_MINUTE", default=120)
 # Contacts know id fields, not authentications: background work asks here whether its caller may still write.
 CALLER_CHECK = "integrations.authentication.check_again"
 # And tells here what it wrote for them.

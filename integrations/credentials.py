@@ -26,7 +26,7 @@ class UnknownPepper(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class IssuedSecret:
-    """A new key with its secret in clear, for the one response that may show it; its repr doesn't."""
+    """A key with its new secret in clear, for the one response that may show it; its repr doesn't."""
 
     key: str
     secret: str = field(repr=False)
@@ -64,12 +64,14 @@ def digest(secret: str, pepper: bytes) -> bytes:
     return hmac.digest(pepper, secret.encode("ascii"), hashlib.sha256)
 
 
-def issue(peppers: Mapping[int, bytes]) -> IssuedSecret:
-    """A new key and secret, digested under the pepper with the highest number."""
+def issue(peppers: Mapping[int, bytes], key: str | None = None) -> IssuedSecret:
+    """A new secret, digested under the pepper with the highest number; for a new key unless one is given."""
     body = _random(40)
     secret = f"cs_{body}{checksum(body)}"
     number = max(peppers)
-    return IssuedSecret(key=f"ck_{_random(20)}", secret=secret, digest=digest(secret, peppers[number]), pepper=number)
+    return IssuedSecret(
+        key=key or f"ck_{_random(20)}", secret=secret, digest=digest(secret, peppers[number]), pepper=number
+    )
 
 
 def verify(secret: str, stored: bytes, pepper: int, peppers: Mapping[int, bytes]) -> bool:

@@ -1,6 +1,8 @@
 """The questions that the settings pages ask."""
 
+import re
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +14,13 @@ from accounts.models import Account
 from accounts.tenancy.forms import AccountForm, NoteField
 from contacts.catalogue import KIND_CHOICES
 from integrations import queries
-from integrations.models import Request
+from integrations.models import Authentication, Request
+from integrations.services.authentications import MOST_GRACE, NAME_LENGTH, USUAL_GRACE, Access
 
 DAY = 24 * 3600
 SAMPLE_BYTES = 10**6
+MINUTES = "%Y-%m-%dT%H:%M"
+"""How browsers write a time of day that has no zone."""
 
 
 class ReasonForm(AccountForm):
@@ -57,20 +62,20 @@ class MessageForm(AccountForm):
 
 
 class RevokeForm(AccountForm):
-    """Asks to type the system's name: revoking can't be undone."""
+    """Asks to type the authentication's name: revoking can't be undone."""
 
-    name = forms.CharField(label="Name of the system", max_length=100)
+    name = forms.CharField(label="Name", max_length=NAME_LENGTH)
 
-    def __init__(self, *args: Any, system: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.system = system
-        self.fields["name"].help_text = f"Type {system} to confirm."
+        self.wanted = name
+        self.fields["name"].help_text = f"Type {name} to confirm."
         self.fields["name"].widget.attrs["autocomplete"] = "off"
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name != self.system:
-            raise forms.ValidationError(f"This is not the name of the system. Type {self.system}.")
+        if name != self.wanted:
+            raise forms.ValidationError(f"This is not its name. Type {self.wanted}.")
         return name
 
 
@@ -108,7 +113,83 @@ class CollisionCheckForm(AccountForm):
         return data
 
 
-class NewAuthenticationForm(AccountForm):
+class AccessForm(AccountForm):
+    """What an authentication is called, and what it may do, until when, from where."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text="What you call this authentication. Empty: as its system.",
+    )
+    expires_at = forms.DateTimeField(
+        label="Expires",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MINUTES),
+        error_messages={"invalid": "Write a day and a time, such as 2027-01-31T18:00."},
+    )
+    allowed_networks = forms.CharField(
+        label="Allowed networks",
+        max_length=5000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "192.0.2.0/24"}),
+        help_text="IPv4 or IPv6, one on each line, as 192.0.2.0/24 or a single address. Empty: from anywhere.",
+    )
+    read_only = forms.BooleanField(
+        label="Read only", required=False, help_text="It can look contacts up, and changes nothing."
+    )
+
+    def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
+        super().__init__(*args, account=account, **kwargs)
+        self.fields["expires_at"].help_text = f"From then on it is refused. In {account.time_zone}; empty: never."
+
+    def clean_expires_at(self) -> datetime | None:
+        """What was typed is a time of the account's zone."""
+        typed: datetime | None = self.cleaned_data["expires_at"]
+        return typed and typed.replace(tzinfo=self.account.zone).astimezone(UTC)
+
+    def clean_allowed_networks(self) -> list[str]:
+        return [entry for entry in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if entry]
+
+    @property
+    def access(self) -> Access:
+        """Of a valid form."""
+        answered = self.cleaned_data
+        return Access(answered["name"], answered["read_only"], answered["expires_at"], answered["allowed_networks"])
+
+
+class ChangeForm(AccessForm):
+    """Changes an authentication."""
+
+    @classmethod
+    def of(cls, authentication: Authentication, account: Account) -> "ChangeForm":
+        """The form as it is filled in to begin with."""
+        expires_at = authentication.expires_at
+        initial = {
+            "name": authentication.name,
+            "read_only": authentication.read_only,
+            "expires_at": expires_at and expires_at.astimezone(account.zone).replace(tzinfo=None),
+            "allowed_networks": "\n".join(authentication.allowed_networks),
+        }
+        return cls(account=account, initial=initial)
+
+
+class RotateForm(AccountForm):
+    """Asks how long the present secret goes on working. `secret_version`, that of the secret to be replaced, makes the
+    form good for one rotation, whatever a browser sends again."""
+
+    grace_hours = forms.IntegerField(
+        label="Hours for which the present secret goes on working",
+        min_value=0,
+        max_value=MOST_GRACE,
+        initial=USUAL_GRACE,
+        help_text=f"0 to {MOST_GRACE}. With 0 it is refused at once: choose that when it has leaked.",
+        error_messages={"required": f"Write a number of hours, 0 to {MOST_GRACE}."},
+    )
+    secret_version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class NewAuthenticationForm(AccessForm):
     """The three questions. `number` makes the form good for one authentication, whatever a browser sends again."""
 
     unique_data = forms.CharField(
@@ -136,9 +217,6 @@ class NewAuthenticationForm(AccountForm):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose the id field that holds this system's ids."},
     )
-    read_only = forms.BooleanField(
-        label="Read only", required=False, help_text="It can look contacts up, and changes nothing."
-    )
     number = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
@@ -150,6 +228,12 @@ class NewAuthenticationForm(AccountForm):
         self.has_free_id_field = bool(choices)
         if len(choices) == 1:
             self.fields["id_field"].initial = choices[0][0]
+
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether something was answered under *More*, or is wrong there."""
+        more = ("name", "expires_at", "allowed_networks", "read_only")
+        return any(self[name].value() or self[name].errors for name in more)
 
     @property
     def salt(self) -> str:

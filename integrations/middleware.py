@@ -1,13 +1,12 @@
 """What every request with a key leaves behind: that it was made, and what came of it."""
 
 import time
-from contextlib import suppress
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.middleware import GetResponse, client_address
-from accounts.rest import API, Unauthorized
+from accounts.rest import API
 from integrations.authentication import read_header
 from integrations.services import usage
 
@@ -26,8 +25,8 @@ class UsageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if request.path.startswith(API):
-            with suppress(Unauthorized):
-                key, _ = read_header(request.headers.get("Authorization", ""))
+            key, _ = read_header(request.headers.get("Authorization", ""))
+            if key:
                 _record(key, request, response.status_code)
         return response
 

@@ -21,9 +21,10 @@ OPEN_FIRST = (Case(When(status=Request.Status.OPEN, then=Value(0)), default=Valu
 
 
 def missing_peppers() -> list[int]:
-    """The numbers of peppers that live authentications need and that aren't configured, in order."""
-    live = Authentication.all_accounts.filter(revoked_at__isnull=True)
-    needed = set(live.values_list("pepper", flat=True).distinct())
+    """The numbers of peppers that secrets which work need and that aren't configured, in order."""
+    live = Authentication.all_accounts.filter(revoked_at__isnull=True).order_by()
+    in_grace = live.filter(grace_until__gt=timezone.now())
+    needed = set(live.values_list("pepper", flat=True).union(in_grace.values_list("previous_pepper", flat=True)))
     return sorted(needed - settings.API_KEY_PEPPERS.keys())
 
 
@@ -130,12 +131,6 @@ def _standing(integration: Integration, licenses: list[License], now: datetime) 
 def has_active_license(account: Account, integration: Integration) -> bool:
     """Whether the account may use an integration now."""
     return bool(License.objects.for_account(account).filter(integration=integration).active(timezone.now()).exists())
-
-
-def authentications_of(account: Account, integration: Integration) -> list[Authentication]:
-    """An account's authentications for an integration, with id field and source system, live ones first."""
-    rows = Authentication.objects.for_account(account).filter(integration=integration)
-    return list(rows.select_related("id_field__source_system").order_by("revoked_at", "created_at", "pk"))
 
 
 def live_authentications(license: License) -> list[Authentication]:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.actor import SYSTEM
 from accounts.models import Account, Partner, Role, User
 from accounts.services import members
+from integrations import throttling
 from integrations.services import usage
 from tests.factories import AccountFactory, PartnerFactory, UserFactory, operator, partner_user
 
@@ -28,6 +29,12 @@ def _usage_on_request(settings: Settings) -> Iterator[None]:
     settings.USAGE_FLUSH_SECONDS = 0
     yield
     usage.forget()
+
+
+@pytest.fixture(autouse=True)
+def _uncounted() -> None:
+    """Each test begins with all limits untouched: what others did in the same minute is nothing to it."""
+    throttling.counter.forget()
 
 
 @dataclass(frozen=True)

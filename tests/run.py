@@ -28,7 +28,9 @@ ROOT = Path(__file__).parent.parent
 # What the settings read: both passes start from their defaults, whatever the caller's environment holds
 SETTINGS_VARIABLES = {
     "ALLOWED_HOSTS",
+    "API_FAILURES_PER_MINUTE",
     "API_KEY_PEPPERS",
+    "API_REQUESTS_PER_MINUTE",
     "DATABASE_URL",
     "DEFAULT_FROM_EMAIL",
     "EMAIL_URL",
@@ -44,6 +46,8 @@ CRITICAL_FILES = (
     "contacts/normalise.py",
     "integrations/authentication.py",
     "integrations/credentials.py",
+    "integrations/networks.py",
+    "integrations/throttling.py",
     "*/services/*",
     "*/services.py",
 )

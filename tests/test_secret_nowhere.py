@@ -36,6 +36,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+ROTATION = {"secret_version": "1", "grace_hours": "24"}
 SHOWN = re.compile(r"cs_[0-9A-Za-z]{46}")
 
 
@@ -69,19 +70,30 @@ class FormParser(HTMLParser):
 
 @dataclass
 class Issue:
-    """An authentication issued in the settings, and everything logged since before that."""
+    """An authentication issued and rotated in the settings, and everything logged since before that. `secret` is the
+    present one, `old` the one before it, which works as well."""
 
     account: Account
     owner: Client
     key: str
+    old: str
     secret: str
     page: str
     answers: dict[str, str]
+    rotation: str
     book: leaks.LogBook
 
     @property
     def needles(self) -> list[str]:
-        return leaks.traces(self.key, self.secret)
+        return leaks.traces(self.key, self.secret) + leaks.traces(self.key, self.old)
+
+
+def secret_of(response: Any) -> str:
+    """The one secret that an answer shows."""
+    shown = set(SHOWN.findall(response.text))
+    assert len(shown) == 1, response.text
+    assert "no-store" in response["Cache-Control"]
+    return str(shown.pop())
 
 
 def signed_in(email: str) -> Client:
@@ -107,12 +119,11 @@ def issue(django_capture_on_commit_callbacks: Any) -> Iterator[Issue]:
         for name, options in form.options.items():
             values.setdefault(name, next(filter(None, options), ""))
         with django_capture_on_commit_callbacks(execute=True):
-            response = client.post(form.action or form_page, values)
-        shown = set(SHOWN.findall(response.text))
-        assert len(shown) == 1, response.text
-        assert "no-store" in response["Cache-Control"]
-        authentication = Authentication.objects.for_account(account).get()
-        yield Issue(account, client, authentication.key, shown.pop(), form_page, values, book)
+            old = secret_of(client.post(form.action or form_page, values))
+            authentication = Authentication.objects.for_account(account).get()
+            rotation = f"{start}configurations/{authentication.pk}/rotate/"
+            secret = secret_of(client.post(rotation, ROTATION))
+        yield Issue(account, client, authentication.key, old, secret, form_page, values, rotation, book)
 
 
 def post(api: Client, data: Any, authorization: str) -> Any:
@@ -126,7 +137,8 @@ def call_the_api(issue: Issue) -> None:
     basic = base64.b64encode(f"{key}:{secret}".encode()).decode()
     token = f"Token {key}:{secret}"
     record = {"external_id": "1001", "values": {"email": "jan@example.com"}}
-    assert api.get("/api/v1/me", headers={"authorization": token}).status_code == 200
+    for right in (token, f"Token {key}:{issue.old}"):
+        assert api.get("/api/v1/me", headers={"authorization": right}).status_code == 200
     assert post(api, record, f"Basic {basic}").status_code == 201
     post(api, record | {"secret": secret, secret: "x"}, token)
     post(api, {"key": key, "secret": secret, **record}, "")
@@ -158,7 +170,7 @@ def test_no_page_shows_it_again(issue: Issue) -> None:
     call_the_api(issue)
     start = f"/settings/{issue.account.number}/integrations/"
     found, pages = leaks.in_pages(issue.owner, start, issue.needles, below="/settings/")
-    assert issue.page in pages
+    assert {issue.page, issue.rotation} <= pages
     for user in (operator(), partner_user(issue.account.partner)):
         shown, pages = leaks.in_pages(signed_in(user.email), "/admin/", issue.needles, below="/admin/")
         authentication = Authentication.objects.for_account(issue.account).get()
@@ -168,11 +180,13 @@ def test_no_page_shows_it_again(issue: Issue) -> None:
     assert found == []
 
 
-def test_sending_the_form_again_shows_no_secret_and_makes_none(issue: Issue) -> None:
-    response = issue.owner.post(issue.page, issue.answers)
-    assert response.status_code == 409
-    assert not SHOWN.search(response.text)
-    assert Authentication.objects.for_account(issue.account).count() == 1
+def test_sending_a_form_again_shows_no_secret_and_makes_none(issue: Issue) -> None:
+    for page, answers in ((issue.page, issue.answers), (issue.rotation, ROTATION)):
+        response = issue.owner.post(page, answers)
+        assert response.status_code == 409
+        assert "already issued" in response.text
+        assert not SHOWN.search(response.text)
+    assert Authentication.objects.for_account(issue.account).get().secret_version == 2
 
 
 def test_no_representation_shows_it() -> None:

@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views import View
 
 from accounts import permissions, queries
@@ -15,6 +16,7 @@ from accounts.actor import Actor
 from accounts.middleware import actor_of
 from accounts.models import Account, Membership
 from accounts.permissions import Capability
+from accounts.sign_in import signed_in_recently
 from accounts.tenancy.models import AccountOwned
 
 M = TypeVar("M", bound=AccountOwned)
@@ -25,13 +27,15 @@ class AccountView(LoginRequiredMixin, View):
 
     Gives `self.account`, `self.membership` and `self.actor`. `capabilities` says per method what is needed;
     a method that is not in it is answered with 405, whatever handler there is. `section` is the entry of the
-    navigation that the page stands under (templates/settings/base.html).
+    navigation that the page stands under (templates/settings/base.html). Where `asks_who_it_is`, the person must have
+    signed in, or confirmed it, a short time ago, and is sent to do so.
     """
 
     account: Account
     membership: Membership
     capabilities: ClassVar[dict[str, Capability]]
     section = ""
+    asks_who_it_is = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -47,7 +51,16 @@ class AccountView(LoginRequiredMixin, View):
             return self.http_method_not_allowed(request)
         if not permissions.may(membership.role, needed):
             raise PermissionDenied
+        if self.asks_who_it_is and not signed_in_recently(request):
+            return self.confirm_identity()
         return super().dispatch(request, *args, **kwargs)
+
+    def confirm_identity(self) -> HttpResponse:
+        """Off to sign in once more, and back to this page."""
+        address = f"{reverse('account_reauthenticate')}?{urlencode({'next': self.request.path})}"
+        if getattr(self.request, "htmx", False):
+            return HttpResponse(headers={"HX-Redirect": address})
+        return redirect(address)
 
     @property
     def actor(self) -> Actor:

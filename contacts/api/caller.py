@@ -1,6 +1,8 @@
 """Who calls the API: what one query told about an authentication."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 
@@ -18,3 +20,6 @@ class Caller:
     id_field: str
     source_system: str
     read_only: bool
+    name: str
+    expires_at: datetime | None
+    allowed_networks: Sequence[str]

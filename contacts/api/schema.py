@@ -28,8 +28,8 @@ OUTCOMES = {
 
 PROBLEMS = {
     400: ("malformed_json", "bad_request", "incomplete_body"),
-    401: ("invalid_credentials", "authentication_revoked"),
-    403: ("account_suspended", "license_inactive", "read_only", "id_field_not_yours"),
+    401: ("invalid_credentials", "authentication_revoked", "secret_rotated_out", "authentication_expired"),
+    403: ("account_suspended", "license_inactive", "network_not_allowed", "read_only", "id_field_not_yours"),
     404: ("contact_not_found", "import_not_found", "export_not_found", "not_found"),
     405: ("method_not_allowed",),
     406: ("not_acceptable",),

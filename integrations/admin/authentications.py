@@ -33,6 +33,7 @@ class RevokeAuthentication(ActionPage):
     def facts(self, row: Authentication) -> Sequence[tuple[str, object]]:
         return (
             ("Account", row.account),
+            ("Name", row.name),
             ("Key", row.key),
             ("System", row.id_field.source_system),
             ("Id field", row.id_field),
@@ -62,11 +63,14 @@ class UseFilter(SimpleListFilter):
 class AuthenticationAdmin(PartnerScopedAdmin):
     audit_noun = "authentication"
     action_pages = (RevokeAuthentication(),)
-    list_display = ("key", "account", "system", "id_field", "access", "last_used", "revoked")
+    list_display = ("key", "name", "account", "system", "id_field", "access", "last_used", "expires", "revoked")
     list_filter = (UseFilter, OwnAccountFilter, "read_only")
     list_select_related = ("account", "id_field__source_system", "integration")
-    search_fields = ("key", "account__name", "id_field__name", "id_field__source_system__name")
-    fields = ("key", "account", "product", "system", "id_field", "access", "last_used", "issued", "revoked")
+    search_fields = ("key", "name", "account__name", "id_field__name", "id_field__source_system__name")
+    fields = (
+        *("name", "key", "account", "product", "system", "id_field", "access", "networks"),
+        *("last_used", "issued", "expires", "old_secret", "revoked"),
+    )
 
     @display(description="integration")
     def product(self, authentication: Authentication) -> str:
@@ -79,6 +83,18 @@ class AuthenticationAdmin(PartnerScopedAdmin):
     @display(description="access", ordering="read_only")
     def access(self, authentication: Authentication) -> str:
         return "Read only" if authentication.read_only else "Read and write"
+
+    @display(description="allowed networks")
+    def networks(self, authentication: Authentication) -> str:
+        return ", ".join(authentication.allowed_networks) or "From anywhere"
+
+    @display(description="expires", ordering="expires_at")
+    def expires(self, authentication: Authentication) -> str:
+        return moment(authentication.expires_at, authentication.account.zone)
+
+    @display(description="old secret refused from", ordering="grace_until")
+    def old_secret(self, authentication: Authentication) -> str:
+        return moment(authentication.grace_until, authentication.account.zone)
 
     @display(description="last used", ordering="last_used_at")
     def last_used(self, authentication: Authentication) -> str:

@@ -10,14 +10,28 @@ from contacts.api.shapes import COMPONENTS, Schema
 
 ME: Schema = {
     "type": "object",
-    "required": ["account", "authentication", "source_system", "id_field", "access", "license", "expires_at", "limits"],
+    "required": [
+        "account",
+        "authentication",
+        "source_system",
+        "id_field",
+        "access",
+        "license",
+        "expires_at",
+        "allowed_networks",
+        "limits",
+    ],
     "properties": {
         "account": {
             "type": "object",
             "required": ["number", "name"],
             "properties": {"number": {"type": "integer"}, "name": {"type": "string"}},
         },
-        "authentication": {"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}},
+        "authentication": {
+            "type": "object",
+            "required": ["key", "name"],
+            "properties": {"key": {"type": "string"}, "name": {"type": "string"}},
+        },
         "source_system": {"type": "string"},
         "id_field": {"type": "string"},
         "access": {"type": "string", "enum": ["read_write", "read_only"]},
@@ -27,10 +41,19 @@ ME: Schema = {
             "properties": {"integration": {"type": "string"}, "state": {"type": "string", "enum": ["active"]}},
         },
         "expires_at": {"type": ["string", "null"], "format": "date-time"},
+        "allowed_networks": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "CIDRs of IPv4 and IPv6; none: from anywhere.",
+        },
         "limits": {
             "type": "object",
-            "required": ["batch_records", "body_bytes"],
-            "properties": {"batch_records": {"type": "integer"}, "body_bytes": {"type": "integer"}},
+            "required": ["batch_records", "body_bytes", "requests_per_minute"],
+            "properties": {
+                "batch_records": {"type": "integer"},
+                "body_bytes": {"type": "integer"},
+                "requests_per_minute": {"type": ["integer", "null"]},
+            },
         },
     },
 }
@@ -47,6 +70,13 @@ listed, `If-Unmodified-Since` and, on writes, `If-None-Match`.
 
 To follow what others change, read `/changes` from cursor 0 on and keep `next_cursor`: whoever was away goes on where
 they were, and nothing is lost. A contact that is `null` was erased; one with `merged_into` is now the same as that one.
+
+A right secret is told why it is not let in, in this order: `authentication_revoked`, `secret_rotated_out` (it was
+replaced, and its grace is over), `authentication_expired`, `account_suspended`, `license_inactive`,
+`network_not_allowed`, `read_only`. An authentication may make so many requests a minute as `GET /me` says; every
+answer tells in `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) where it stands. Beyond them,
+and after too many wrong secrets from one address, calls answer 429 `throttled` with `Retry-After`; a right secret is
+never refused for the wrong ones of others.
 
 Whatever goes wrong is answered as `application/problem+json` (RFC 9457) with a stable `code`; its `type` is the address
 of this page with the code behind the `#`. What is wrong with the input stands in `errors`, up to 100 of them: `pointer`
@@ -84,7 +114,25 @@ def add_components(result: Schema, **_kwargs: Any) -> Schema:
         for operation in operations.values():
             if "requestBody" in operation:
                 operation["requestBody"]["required"] = True
-            for answer in operation["responses"].values():
-                described = {"schema": {"type": "string"}, "description": "Name it when you ask us about this call."}
-                answer.setdefault("headers", {})["X-Request-Id"] = described
+            for status, answer in operation["responses"].items():
+                answer["headers"] = answer.get("headers", {}) | _headers(int(status))
     return result
+
+
+def _headers(status: int) -> Schema:
+    """What every answer with a status carries. Who is not let in, or too often wrong, stands with no limit."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    found: Schema = {"X-Request-Id": {"schema": text, "description": "Name it when you ask us about this call."}}
+    if status == 429:
+        found["Retry-After"] = {"schema": number, "description": "Seconds to wait.", "required": True}
+    if status not in {401, 403, 503}:
+        found |= {
+            "RateLimit-Limit": {
+                "schema": number,
+                "description": "Requests that it may make in a minute.",
+            },
+            "RateLimit-Remaining": {"schema": number, "description": "How many of them are left."},
+            "RateLimit-Reset": {"schema": number, "description": "Seconds until it may make all of them again."},
+            "RateLimit-Policy": {"schema": text, "description": "The limit and its seconds: 600;w=60."},
+        }
+    return found

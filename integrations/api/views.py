@@ -19,14 +19,19 @@ class MeView(AccountAPIView):
         return Response(
             {
                 "account": {"number": caller.account_number, "name": caller.account_name},
-                "authentication": {"key": caller.key},
+                "authentication": {"key": caller.key, "name": caller.name},
                 "source_system": caller.source_system,
                 "id_field": caller.id_field,
                 "access": "read_only" if caller.read_only else "read_write",
                 # Who has no active license is not let in, so that nobody ever reads another state here.
                 "license": {"integration": caller.integration, "state": "active"},
-                "expires_at": None,
-                "limits": {"batch_records": MAX_RECORDS, "body_bytes": settings.API_MAX_BODY_BYTES},
+                "expires_at": caller.expires_at,
+                "allowed_networks": caller.allowed_networks,
+                "limits": {
+                    "batch_records": MAX_RECORDS,
+                    "body_bytes": settings.API_MAX_BODY_BYTES,
+                    "requests_per_minute": settings.API_REQUESTS_PER_MINUTE or None,
+                },
             }
         )
 

@@ -89,6 +89,12 @@ def test_as_many_forwarded_addresses_are_believed_as_there_are_trusted_proxies(
     assert client_address(request_from(REMOTE_ADDR="192.0.2.1", HTTP_X_FORWARDED_FOR=forwarded)) == address
 
 
+@pytest.mark.parametrize("sender", ["::ffff:192.0.2.1", "::ffff:c000:201", "192.0.2.1"])
+def test_an_address_of_ipv4_is_one_however_the_server_listens(sender: str) -> None:
+    assert client_address(request_from(REMOTE_ADDR=sender)) == "192.0.2.1"
+    assert client_address(request_from(REMOTE_ADDR="::1")) == "::1"
+
+
 def test_a_request_through_a_socket_has_no_address(settings: Settings) -> None:
     assert client_address(request_from(REMOTE_ADDR="")) is None
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2

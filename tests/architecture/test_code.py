@@ -30,6 +30,7 @@ ROUND_THE_DOOR = {
     "integrations/admin/id_fields.py": "finds what is connected to each row of a list that is narrowed",
     "integrations/authentication.py": "finds whose key it is, before any account is known",
     "integrations/queries_usage.py": "sums up the use in the accounts of one partner, narrowed to them",
+    "integrations/sql.py": "runs what integrations/authentication.py asks",
     "integrations/queries.py": "sums up the accounts of one partner, narrowed to them; peppers that any account needs",
 }
 

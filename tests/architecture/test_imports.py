@@ -29,6 +29,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "review"),
     (0, "search_terms"),
     (0, "credentials"),
+    (0, "networks"),
     (0, "wsgi"),
     (0, "tenancy.models"),
     (0, "tenancy.querysets"),
@@ -55,6 +56,7 @@ LAYERS: list[tuple[int, str]] = [
     (4, "rest"),
     (4, "tenancy.*"),
     (4, "sign_in"),
+    (4, "throttling"),
     (5, "admin*"),
     (5, "api.urls"),
     (5, "api*"),
@@ -84,6 +86,7 @@ PURE = (
     "contacts.state",
     "integrations.charts",
     "integrations.credentials",
+    "integrations.networks",
 )
 HTTP_AND_ORM = ("django", "rest_framework", "allauth", "http", "urllib", "socket")
 

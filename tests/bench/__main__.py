@@ -11,6 +11,7 @@ from tests.postgres import running_postgres
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 BENCHMARKS = {
+    "P1": ("sign_in", {SQLITE, POSTGRESQL}),
     "P2": ("engine", {POSTGRESQL}),
     "P3": ("engine", {SQLITE}),
     "P4": ("growth", {SQLITE, POSTGRESQL}),
@@ -75,6 +76,7 @@ def commands(arguments: argparse.Namespace, path: Path) -> Commands:
         "growth": ["--contacts", str(arguments.contacts)],
         "batch": ["--records", str(arguments.records // 5)],
         "single": [],
+        "sign_in": [],
         "preview": ["--contacts", str(arguments.contacts)],
         "settings_pages": ["--contacts", str(arguments.contacts)],
         "imports": ["--rows", str(arguments.contacts)],

@@ -1,4 +1,4 @@
-"""The addresses of P6: Concord's own, and among those of contacts the view that a single upsert is compared with.
+"""The addresses of P6: Concord's own, and among them the view that a single upsert is compared with.
 
 It is the same stack (middleware, authentication, permissions), and one INSERT … ON CONFLICT.
 """
@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 from django.db import connection
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.tenancy.api import AccountAPIView
-from config.urls import urlpatterns as concord
-from contacts.api.urls import urlpatterns as calls
-from integrations.api import urls as api
+from tests.bench.beside import beside
 
 TABLE = "CREATE TABLE bench_peer (account int, x varchar(255), j text, PRIMARY KEY (account, x))"
 
@@ -32,16 +30,4 @@ class PeerView(AccountAPIView):
         return Response({"outcome": "created"})
 
 
-def _beside_contacts() -> list[URLPattern]:
-    """Patterns are tried in order: the view stands right before the call that it is compared with."""
-    position = next(number for number, each in enumerate(calls) if each.name == "api-contacts")
-    return [*calls[:position], path("peer", PeerView.as_view()), *calls[position:]]
-
-
-def _calls_of_the_api() -> list[Any]:
-    return [
-        path("", include(_beside_contacts())) if isinstance(each, URLResolver) else each for each in api.urlpatterns
-    ]
-
-
-urlpatterns: list[URLPattern | URLResolver] = [*concord[:-1], path("api/v1/", include(_calls_of_the_api()))]
+urlpatterns = beside("api-contacts", [path("peer", PeerView.as_view())])

@@ -68,6 +68,17 @@ def test_a_pepper_that_only_revoked_authentications_need_is_not_missed(
     call_command("check", database=["default"])
 
 
+def test_the_pepper_of_an_old_secret_is_missed_until_its_grace_ends(
+    client: Client, settings: Settings, live: Authentication
+) -> None:
+    settings.API_KEY_PEPPERS = {**settings.API_KEY_PEPPERS, 7: b"x" * 32}
+    authentications.rotate(authentication=live, secret_version=1, by=SYSTEM)
+    settings.API_KEY_PEPPERS = {7: b"x" * 32}
+    assert "lacks number 1" in client.get("/readyz").json()["problems"][0]
+    authentications.end_grace(authentication=live, by=SYSTEM)
+    assert client.get("/readyz").status_code == 200
+
+
 @pytest.mark.django_db
 def test_an_unapplied_migration_is_not_ready(client: Client) -> None:
     MigrationRecorder(connection).record_unapplied("integrations", "0003_catalogue")

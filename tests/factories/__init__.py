@@ -96,10 +96,10 @@ def default_id_field(account: Account) -> IdField:
 
 
 def authentication_for(
-    account: Account, field: IdField | None = None, *, system: str = "Shop", read_only: bool = False
+    account: Account, field: IdField | None = None, *, system: str = "Shop", **access: Any
 ) -> authentications.Issued:
     """A live authentication (with its secret) on an id field, the default one unless given; buys a license first
-    when there is none."""
+    when there is none. `access` as authentications.Access."""
     if not License.objects.for_account(account).filter(active_until__isnull=True).exists():
         license_for(account)
     return authentications.issue(
@@ -109,6 +109,6 @@ def authentication_for(
         unique_data="Customer number",
         kind="other",
         system_name=system,
-        read_only=read_only,
+        access=authentications.Access(**access),
         by=SYSTEM,
     )

@@ -1,6 +1,6 @@
 """The partner's pages of who may connect: cancelling, revoking, deciding; the operator's catalogue."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from accounts.services import accounts
 from contacts.models import IdField
 from integrations import credentials
 from integrations.models import Authentication, Integration, License, Price, Request
-from integrations.services import catalogue, requests
+from integrations.services import authentications, catalogue, requests
 from tests.conftest import Cast, SignIn
 from tests.factories import rest_api
 from tests.rows import Rows
@@ -195,6 +195,20 @@ class TestRevoking:
         page = agent.get("/admin/integrations/authentication/").content.decode()
         assert "23 Nov 2026 13:00 CET from 192.0.2.7" in page
         assert "Read only" in page
+
+    def test_the_page_tells_its_name_end_and_networks_to_read(self, agent: Client, cast: Cast, rows: Rows) -> None:
+        row, end = rows.issued.authentication, NOW + timedelta(days=36500)
+        access = authentications.Access("Till 7", expires_at=end, allowed_networks=["192.0.2.0/24"])
+        authentications.change(authentication=row, access=access, by=SYSTEM)
+        rotated = authentications.rotate(authentication=row, secret_version=1, by=SYSTEM)
+        stored = Authentication.objects.for_account(cast.account).get(pk=row.pk)
+        page = agent.get(f"/admin/integrations/authentication/{row.pk}/change/").content.decode()
+        for told in ("Till 7", "192.0.2.0/24", f"{end:%d %b %Y}", "Old secret refused from"):
+            assert told in page
+        digests = [bytes(each) for each in (stored.secret_digest, stored.previous_digest)]
+        for secret in (rotated.secret, *(each.hex() for each in digests), *map(str, digests)):
+            assert secret not in page
+        assert "<input" not in page.partition("Till 7")[2].partition("submit-row")[0]
 
 
 class TestDeciding:

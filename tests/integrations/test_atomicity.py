@@ -15,6 +15,8 @@ from tests.conftest import Cast
 from tests.factories import AccountFactory, authentication_for, id_field, license_for, rest_api
 
 BY = Actor(label="olga@example.com")
+SERVICES = ["buy", "cancel", "keep", "issue", "revoke", "rotate", "end_grace", "change"]
+SERVICES += ["decide", "grant", "ask", "write", "withdraw"]
 
 
 class Broken(RuntimeError):
@@ -31,6 +33,8 @@ class TestAllOrNothing:
         ending = License.objects.for_account(cast.other_account).get()
         asked = requests.ask(account=cast.account, kind="id_field", system="Till", reason="x", by=BY)
         issued = authentication_for(cast.account)
+        other = authentication_for(cast.account, id_field(cast.account, "erpId"), system="ERP").authentication
+        in_grace = authentications.rotate(authentication=other, secret_version=1, by=BY).authentication
         return {
             "buy": (licenses.buy, {"account": AccountFactory.create(), "integration": rest_api()}),
             "cancel": (licenses.cancel, {"license": request.license, "at_period_end": False, "reason": "x"}),
@@ -47,6 +51,12 @@ class TestAllOrNothing:
                 },
             ),
             "revoke": (authentications.revoke, {"authentication": issued.authentication}),
+            "rotate": (authentications.rotate, {"authentication": issued.authentication, "secret_version": 1}),
+            "end_grace": (authentications.end_grace, {"authentication": in_grace}),
+            "change": (
+                authentications.change,
+                {"authentication": issued.authentication, "access": authentications.Access("Other", read_only=True)},
+            ),
             "decide": (requests.decide, {"request": request, "approve": True, "answer": "x"}),
             "grant": (requests.decide, {"request": asked, "approve": True, "name": "tillId", "answer": "x"}),
             "ask": (requests.ask, {"account": cast.account, "kind": "advice", "reason": "x"}),
@@ -54,9 +64,7 @@ class TestAllOrNothing:
             "withdraw": (requests.withdraw, {"request": asked}),
         }
 
-    @pytest.mark.parametrize(
-        "name", ["buy", "cancel", "keep", "issue", "revoke", "decide", "grant", "ask", "write", "withdraw"]
-    )
+    @pytest.mark.parametrize("name", SERVICES)
     def test_nothing_is_half_written(self, name: str, cast: Cast) -> None:
         service, arguments = self.prepare(cast)[name]
         before = everything()

@@ -67,7 +67,7 @@ def test_both_forms_let_in(system: System) -> None:
     ):
         answer = ask(system, header)
         assert answer.status_code == 200, header
-        assert answer.json()["authentication"] == {"key": key}
+        assert answer.json()["authentication"] == {"key": key, "name": "Shop"}
 
 
 def wrong_headers(key: str, secret: str) -> dict[str, str | None]:
@@ -275,7 +275,7 @@ def test_options_is_no_call_but_says_what_is_allowed(system: System) -> None:
 
 
 def test_nothing_secret_stands_in_what_a_debugger_would_print(system: System) -> None:
-    known = authentication._look_up(key=system.issued.authentication.key)
+    known = authentication._look_up(system.issued.authentication.key)
     assert known is not None
     stored = bytes(Authentication.all_accounts.get(pk=known.caller.authentication_id).secret_digest)
     assert known.digest == stored

@@ -150,6 +150,9 @@ class TestDialogs:
             path("deactivate", account, pk=license_.pk): "Contact your partner to deactivate",
             path("authentication-new", account): "Which field does it link to?",
             path("authentication-revoke", account, pk=row.pk): "Type Shop to confirm",
+            path("authentication-rotate", account, pk=row.pk): "You get a new secret",
+            path("authentication-change", account, pk=row.pk): "Allowed networks",
+            path("authentication-end-grace", account, pk=row.pk): "No old secret works any more",
         }
 
     def test_by_itself_and_as_part_of_a_page(self, cast: Cast, owner: Client) -> None:
@@ -324,7 +327,8 @@ def test_another_accounts_rows_are_not_found(cast: Cast, owner: Client) -> None:
     theirs = authentication_for(cast.other_account).authentication
     license_ = License.objects.for_account(cast.other_account).get()
     for address in (
-        path("authentication-revoke", cast.account, pk=theirs.pk),
+        *(path(f"authentication-{what}", cast.account, pk=theirs.pk) for what in ("revoke", "rotate", "change")),
+        path("authentication-end-grace", cast.account, pk=theirs.pk),
         path("deactivate", cast.account, pk=license_.pk),
     ):
         assert owner.get(address).status_code == 404

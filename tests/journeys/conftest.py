@@ -94,19 +94,21 @@ def listens(port: int) -> bool:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What another process needs to work on the test database."""
-    return os.environ | {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)} | more
+    """What another process needs to work on the test database. Without limits, unless `more` says so: tests are in a
+    hurry."""
+    ours = {"DATABASE_URL": url_of_test_database(), "LOCAL_DIR": str(settings.LOCAL_DIR)}
+    return os.environ | ours | {"API_REQUESTS_PER_MINUTE": "0", "API_FAILURES_PER_MINUTE": "0"} | more
 
 
 @contextmanager
-def running(arguments: Sequence[str], log: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of ours and those that it starts, in a group of their own, until the end."""
+def running(arguments: Sequence[str], log: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours and those that it starts, in a group of their own, until the end. `more`: environment."""
     with (
         log.open("w") as output,
         subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=environment(**variables),
+            env=environment(**more),
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -123,11 +125,11 @@ def running(arguments: Sequence[str], log: Path, **variables: str) -> Iterator[s
 
 
 @contextmanager
-def serving(log: Path, workers: int = 1, **variables: str) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
-    """Granian, serving the test database."""
+def serving(log: Path, workers: int = 1, **more: str) -> Iterator[tuple[LiveApi, subprocess.Popen[bytes]]]:
+    """Granian, serving the test database. `more`: environment."""
     port = free_port()
     command = ["-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-ws", "--blocking-threads", "4"]
-    with running([*command, "--workers", str(workers), "config.wsgi:application"], log, **variables) as process:
+    with running([*command, "--workers", str(workers), "config.wsgi:application"], log, **more) as process:
         deadline = time.monotonic() + 120
         while not listens(port):
             assert process.poll() is None, log.read_text()

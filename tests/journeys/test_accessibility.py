@@ -83,6 +83,8 @@ def account(owner: User) -> Account:
     issued = authentication_for(account, id_field(account), system=SHOP)
     for status in (200, 404):
         use(issued.authentication.key, times=2, status=status)
+    shop = authentication_for(account, id_field(account), system=SHOP)
+    authentications.rotate(authentication=shop.authentication, secret_version=1, by=SYSTEM)
     id_field(account, "erpCustomerId")
     catalogue_service.save_integration(
         integration=None,
@@ -142,19 +144,6 @@ def test_pages_for_nobody_in_particular(inspect: Callable[[User | None], Inspect
     assert inspector.problems == []
 
 
-def look_at_configurations(inspector: Inspector, base: str) -> None:
-    inspector.visit(f"{base}configurations/", "Configurations")
-    inspector.page.get_by_text("1 revoked").click()
-    inspector.look("Configurations")
-    inspector.page.get_by_role("link", name=SHOP, exact=True).click()
-    inspector.page.get_by_text("Every day as a table").click()
-    inspector.look(SHOP)
-    inspector.visit(f"{base}configurations/", "Configurations")
-    inspector.page.get_by_role("link", name="Revoke").click()
-    inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
-    inspector.look(f"Revoke the authentication of {SHOP}")
-
-
 def test_pages_of_an_account_and_their_dialogs(
     inspect: Callable[[User | None], Inspector], owner: User, account: Account
 ) -> None:
@@ -166,11 +155,17 @@ def test_pages_of_an_account_and_their_dialogs(
     license_ = License.objects.for_account(account).get()
     requests.ask_to_deactivate(license=license_, reason="Too dear.", by=SYSTEM)
     inspector.visit(base, "Integrations")
-    inspector.visit(f"/settings/{account.number}/activity/?since=2026-02-02&until=2026-02-01", "Activity")
-    inspector.visit(f"/settings/{account.number}/activity/?text=shop", "Activity")
-    look_at_configurations(inspector, base)
+    for asked in ("since=2026-02-02&until=2026-02-01", "text=shop"):
+        inspector.visit(f"/settings/{account.number}/activity/?{asked}", "Activity")
+    inspector.visit(f"{base}configurations/", "Configurations")
+    inspector.page.get_by_text("1 revoked").click()
+    inspector.look("Configurations")
+    inspector.page.get_by_role("link", name="Revoke").click()
+    inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    inspector.look(f"Revoke {SHOP}")
     inspector.visit(f"{base}configurations/", "Configurations")
     inspector.page.get_by_role("link", name="New authentication").click()
+    inspector.page.get_by_text("More", exact=True).click()
     inspector.look("New authentication")
     inspector.page.get_by_role("radio", name="erpCustomerId").check()
     inspector.page.get_by_role("button", name="OK").click()
@@ -182,6 +177,34 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.look("Key and secret of AFAS")
     inspector.page.reload()
     inspector.look("This was already issued")
+    assert inspector.problems == []
+
+
+def test_pages_of_one_authentication(
+    inspect: Callable[[User | None], Inspector], owner: User, account: Account
+) -> None:
+    inspector = inspect(owner)
+    inspector.page.goto(f"/settings/{account.number}/integrations/configurations/")
+    for action, heading, wrong in (
+        ("End grace now", f"End the old secret of {SHOP}", None),
+        ("Rotate", f"Rotate the secret of {SHOP}", ("Hours for which", "1000", "Rotate")),
+        ("Change", f"Change {SHOP}", ("Allowed networks", "nowhere", "Save")),
+    ):
+        inspector.page.get_by_role("link", name=SHOP).first.click()
+        inspector.page.get_by_text("Every day as a table").click()
+        inspector.look(SHOP)
+        inspector.page.get_by_role("link", name=action).click()
+        inspector.look(heading)
+        if wrong is not None:
+            field, answer, button = wrong
+            inspector.page.get_by_label(field).fill(answer)
+            inspector.page.get_by_role("button", name=button).click()
+            expect(inspector.page.locator(".is-invalid")).to_be_visible()
+            inspector.look(heading)
+        inspector.page.goto(f"/settings/{account.number}/integrations/configurations/")
+    inspector.page.get_by_text("1 revoked").click()
+    inspector.page.get_by_role("link", name="Old shop").click()
+    inspector.look("Old shop")
     assert inspector.problems == []
 
 

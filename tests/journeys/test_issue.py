@@ -145,7 +145,7 @@ def test_an_id_field_that_was_used_before_answers_two_questions(visit: Visit, ow
     page.goto(configurations)
     page.get_by_role("link", name="Revoke the authentication of Shop").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Name of the system").fill("Shop")
+    dialog.get_by_label("Name").fill("Shop")
     dialog.get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("status")).to_contain_text("revoked")
 
