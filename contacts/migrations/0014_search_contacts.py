@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 "default_manager_name": "all_accounts",
                 "indexes": [
                     models.Index(fields=["account", "term", "contact_id"], name="contacts_searchterm_term"),
-                    models.Index(fields=["account", "contact_id"], name="contacts_searchterm_contact"),
+                    models.Index(fields=["account", "contact_id", "term"], name="contacts_searchterm_contact"),
                 ],
             },
             managers=[

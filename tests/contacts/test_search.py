@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -159,3 +161,22 @@ def test_a_search_finds_what_a_scan_finds(seed: int) -> None:
     assert set(left) <= set(
         Contact.objects.for_account(world.account).filter(merged_into=None).values_list("pk", flat=True)
     )
+
+
+@pytest.mark.sqlite
+def test_terms_of_a_contact_are_looked_up_by_the_contact() -> None:
+    """And not by reading all of the account, which SQLite would do with any other index."""
+    world = World()
+    world.write(SYSTEMS[0], [Sent("1", {"firstName": "Jan"})])
+    with CaptureQueriesContext(connection) as captured:
+        search_index.catch_up(account=world.account)
+        search.page(account_id=world.account.pk, query="j", after=None, size=5)
+    reads = [query["sql"] for query in captured if "contacts_searchterm" in query["sql"] and "SELECT" in query["sql"]]
+    reads = [sql for sql in reads if "held" in sql or "before" in sql]
+    with connection.cursor() as cursor:
+        for sql in reads:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            steps = [step for *_, step in cursor.fetchall() if step.startswith(("SEARCH held", "SEARCH before"))]
+            assert steps, sql
+            assert all("contacts_searchterm_contact (account_id=? AND contact_id=?)" in step for step in steps), steps
+    assert len(reads) == 2
