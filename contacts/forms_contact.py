@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -16,6 +16,8 @@ OLD_FORM = "This form is too old. Open it again."
 BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
 LONG = 80
 """Texts longer than this get an area of several lines."""
+LOCAL = len("2026-12-31T09:00:00")
+"""A longer moment is one that could not be told in the account's time zone."""
 INPUTS: Mapping[str, forms.Widget] = {
     FieldType.EMAIL: forms.EmailInput(),
     FieldType.PHONE: forms.TextInput(attrs={"type": "tel"}),
@@ -40,7 +42,7 @@ class EditForm(AccountForm):
         known = queries.fields_of(self.account)
         self.editable = {name: field for name, field in known.items() if field.retired_at is None}
         self.retired = [
-            (field, queries.said(field, contact.values[name]))
+            (field, queries.said(field, contact.values[name], self.account.zone))
             for name, field in known.items()
             if field.retired_at is not None and name in contact.values
         ]
@@ -58,8 +60,8 @@ class EditForm(AccountForm):
         if isinstance(value, bool):
             return "true" if value else "false"
         if field.type == FieldType.DATE_TIME:
-            moment = datetime.fromisoformat(str(value).upper()).astimezone(self.account.zone)
-            return moment.replace(tzinfo=None, microsecond=0).isoformat()
+            moment = queries.local(value, self.account.zone)
+            return str(value) if moment is None else moment.replace(tzinfo=None).isoformat()
         return str(_plain(str(value)))
 
     def _field(self, field: ContactField, now: str | list[str]) -> forms.Field:
@@ -78,6 +80,8 @@ class EditForm(AccountForm):
             return forms.ChoiceField(label=field.label, required=False, choices=[("", "No value"), *named])
         is_long = field.type == FieldType.TEXT and ("\n" in now or len(now) > LONG)
         widget = forms.Textarea(attrs={"rows": 3}) if is_long else INPUTS.get(field.type, forms.TextInput())
+        if field.type == FieldType.DATE_TIME and len(now) > LOCAL:
+            widget = forms.TextInput()
         shown = forms.CharField(label=field.label, required=False, widget=widget)
         shown.widget.attrs["autocomplete"] = "off"
         if field.type == FieldType.DATE_TIME:
@@ -96,7 +100,7 @@ class EditForm(AccountForm):
         for name in self._touched():
             try:
                 changed[name] = self._sent(self.editable[name], self.cleaned_data[name])
-            except ValueError:
+            except (ValueError, OverflowError):
                 self.add_error(name, "Write a date and a time that exist, such as 2026-12-31 09:00.")
         return changed
 
@@ -117,7 +121,10 @@ class EditForm(AccountForm):
             return Number(typed)
         if field.type == FieldType.DATE_TIME:
             moment = datetime.fromisoformat(typed)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=self.account.zone)).isoformat()
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=self.account.zone)
+            # Long ago zones had seconds, which RFC 3339 has not
+            has_seconds = (moment.utcoffset() or timedelta()) % timedelta(minutes=1)
+            return (moment.astimezone(UTC) if has_seconds else moment).isoformat()
         return _plain(typed)
 
     def again(self, contact: Contact) -> "EditForm":
@@ -131,7 +138,7 @@ class EditForm(AccountForm):
         form.full_clean()
         for name in touched:
             if name in form.fields and now[name] != seen.get(name):
-                said = queries.said(self.editable[name], contact.values.get(name))
+                said = queries.said(self.editable[name], contact.values.get(name), self.account.zone)
                 form.add_error(name, f"Meanwhile this became “{said}”." if said else "Meanwhile this was emptied.")
         return form
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,15 +26,24 @@ def name_of(values: Mapping[str, Any]) -> str:
     return name or str(values.get("organisation") or values.get("email") or "")
 
 
-def said(field: ContactField | None, value: Value | None) -> str:
-    """A value as people read it; empty for none."""
+def local(value: Value, zone: tzinfo) -> datetime | None:
+    """A stored moment in a time zone, to the second; None where the zone's calendar has no such year."""
+    try:
+        return datetime.fromisoformat(str(value).upper()).astimezone(zone).replace(microsecond=0)
+    except OverflowError:
+        return None
+
+
+def said(field: ContactField | None, value: Value | None, zone: tzinfo) -> str:
+    """A value as people read it, moments in their time zone; empty for none."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, list):
         return ", ".join(value)
-    return str(value).replace("T", " ", 1) if field and field.type == FieldType.DATE_TIME else str(value)
+    moment = local(value, zone) if field is not None and field.type == FieldType.DATE_TIME else None
+    return str(value) if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def fields_of(account: Account) -> dict[str, ContactField]:
@@ -85,7 +95,7 @@ def contact_page(account: Account, contact: Contact) -> ContactPage:
     """The number of queries is fixed."""
     fields, told = fields_of(account), explain.story(account_id=account.pk, contact=contact)
     values = [
-        ValueRow(field, said(field, each.value), each, said(field, each.value_before))
+        ValueRow(field, said(field, each.value, account.zone), each, said(field, each.value_before, account.zone))
         for name, field in fields.items()
         for each in [told.values.get(name)]
         if each is not None
@@ -168,7 +178,7 @@ def sides(account: Account, fields: Mapping[str, tuple[Value | None, Value | Non
     """The fields in which something moves. `fields`: what stands there now, what stays, what goes."""
     known = fields_of(account)
     return [
-        SidesRow(field.label, *(said(field, each) for each in fields[name]))
+        SidesRow(field.label, *(said(field, each, account.zone) for each in fields[name]))
         for name, field in known.items()
         if name in fields
         for now, stays, goes in [fields[name]]

@@ -257,7 +257,7 @@ def pair_page(account: Account, item: ReviewItem) -> PairPage:
         Compared(
             field,
             [
-                (side, queries.said(field, side.contact.values.get(name)), story.values.get(name))
+                (side, queries.said(field, side.contact.values.get(name), account.zone), story.values.get(name))
                 for side, story in zip(sides, stories, strict=True)
             ],
             name in in_rule,
@@ -288,7 +288,7 @@ def crowd_page(account: Account, item: ReviewItem) -> CrowdPage:
     contacts = Contact.objects.for_account(account).in_bulk(holders[:SAMPLE])
     sample = [(contacts[pk], queries.name_of(contacts[pk].values)) for pk in holders[:SAMPLE] if pk in contacts]
     value = [
-        (label, queries.said(rules.fields.get(name), sample[0][0].values.get(name)))
+        (label, queries.said(rules.fields.get(name), sample[0][0].values.get(name), account.zone))
         for name, label in zip(rules.names(item), queries.labels(rules.fields, rules.names(item)), strict=True)
         if sample
     ]

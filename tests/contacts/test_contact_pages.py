@@ -187,6 +187,25 @@ class TestEditing:
         assert owner.post(edit, shown | emptied).status_code == 302
         assert set(values(world, 0)) & set(typed) == set()
 
+    def test_moments_are_in_the_accounts_time_zone(self, world: World, owner: Client) -> None:
+        fields.add_contact_field(
+            account=world.account, name="seenAt", label="Seen", type="date_time", choices=(), by=SYSTEM
+        )
+        edit = contact_path(world, 0, "edit")
+        for sent, shown, typed in (
+            ("2026-07-01T09:30:00.25Z", "2026-07-01 11:30:00", None),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z", None),
+            ("2026-07-01T09:30:00Z", "1900-01-01 09:00:00", "1900-01-01T09:00"),
+        ):
+            world.write(SHOP, [Sent("1001", {"seenAt": sent})])
+            form = form_of(owner.get(edit))
+            if typed:
+                assert owner.post(edit, form | {"seenAt": typed}).status_code == 302
+                assert values(world, 0)["seenAt"].endswith("+00:00")
+            else:
+                assert "Nothing was changed." in said(owner.post(edit, form, follow=True))
+            assert f"Seen {shown}" in said(owner.get(contact_path(world, 0)))
+
     def test_a_retired_field_and_a_withdrawn_choice_stay_as_they_are(self, world: World, owner: Client) -> None:
         fields.retire(account=world.account, name="city", by=SYSTEM)
         edit = contact_path(world, 0, "edit")
