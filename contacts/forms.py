@@ -28,7 +28,7 @@ class UploadForm(AccountForm):
     )
     file = forms.FileField(
         label="File",
-        help_text="CSV with a header, or NDJSON; plain or compressed by gzip, up to 1 GiB.",
+        help_text="Drag it here, or choose it. CSV with a header, or NDJSON; plain or gzip, up to 1 GiB.",
         error_messages={"required": "Choose a file.", "empty": "The file has nothing in it."},
     )
 
@@ -43,7 +43,7 @@ class ReadingForm(AccountForm):
     """How a CSV is to be read; what was found out stands there at first."""
 
     delimiter = forms.ChoiceField(label="Between two columns", choices=DELIMITERS)
-    encoding = forms.ChoiceField(label="Encoding", choices=[(name, name) for name in ENCODINGS])
+    encoding = forms.ChoiceField(label="Encoding", choices=[(name, name.upper()) for name in ENCODINGS])
 
 
 class MappingForm(AccountForm):

@@ -286,7 +286,7 @@ def test_another_delimiter_or_encoding_is_looked_at_anew(admin: Client, cast: Ca
     page = admin.post(here, answers(HEADER, CHOSEN, delimiter=","))
     assert len(page.context["form"].sample.header) == 1
     wrong = admin.post(here, answers(HEADER, CHOSEN, encoding="utf-8"))
-    assert "is not utf-8" in text_of(wrong)
+    assert "be read as UTF-8" in text_of(wrong)
     assert "Choose another delimiter or encoding" in text_of(wrong)
     back = admin.post(here, answers(HEADER, CHOSEN))
     assert back.context["form"].sample.header == HEADER
