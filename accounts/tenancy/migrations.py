@@ -36,3 +36,40 @@ class KeepInAccount(Operation):
 
     def describe(self) -> str:
         return f"Keep {self.table}.{self.column} in its account"
+
+
+class CheckOnce(Operation):
+    """On PostgreSQL: takes off the foreign key of one column alone, where one made by KeepInAccount says more. Each
+    would be looked up for every row.
+
+    SQLite, which has none of those, keeps it.
+    """
+
+    reversible = True
+
+    def __init__(self, table: str, column: str, parent: str) -> None:
+        self.table, self.column, self.parent = table, column, parent
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        pass
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        connection = schema_editor.connection
+        if connection.vendor != "postgresql":
+            return
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, self.table)
+        for name, constraint in found.items():
+            if constraint["foreign_key"] and constraint["columns"] == [self.column]:
+                schema_editor.execute(f"ALTER TABLE {self.table} DROP CONSTRAINT {schema_editor.quote_name(name)}")
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        schema_editor.execute(
+            f"ALTER TABLE {self.table} ADD FOREIGN KEY ({self.column}) REFERENCES {self.parent} (id) "
+            "DEFERRABLE INITIALLY DEFERRED"
+        )
+
+    def describe(self) -> str:
+        return f"Check {self.table}.{self.column} once, in its account"

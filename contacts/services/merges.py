@@ -50,7 +50,7 @@ def merge(
     before: dict[str, Any] = {"survivor": _snapshot(survivor), "loser": _snapshot(loser)}
     hand.put(loser, dict.fromkeys(loser.values))
     _hold(hand, survivor, chosen)
-    loser.provenance, loser.merged_into = {}, survivor.id
+    loser.provenance = {}
     survivor.changed = loser.changed = True
     before["ids"] = _move_ids(account, loser.id, survivor.id)
     formers = FormerId.objects.for_account(account).filter(contact_id=loser.id)
@@ -61,6 +61,7 @@ def merge(
     findings = hand.review()
     items |= merged_items.look_at_keys(account, findings.crowds)
     hand.save(findings, kinds={loser.id: Change.Kind.MERGED})
+    Contact.objects.for_account(account).filter(pk=loser.id).update(merged_into=survivor.id)
     before["items"] = merged_items.changed(account, items, hand.row)
     done: Merge = Merge.objects.for_account(account).create(
         survivor_id=survivor.id, loser_id=loser.id, write=hand.row, before=before
@@ -154,7 +155,6 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     parting = _parting(account, done, survivor.values, survivor.provenance)
     _hold(hand, survivor, {name: part.survivor for name, part in parting.fields.items()})
     _hold(hand, loser, {name: part.loser for name, part in parting.fields.items()})
-    loser.merged_into = None
     survivor.changed = loser.changed = True
     ids = ExternalId.objects.for_account(account)
     ids.filter(pk__in=[row.pk for row in parting.going]).update(contact_id=loser.id)
@@ -162,6 +162,7 @@ def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
     formers.update(contact_id=loser.id)
     merged_items.restore(account, before["items"])
     hand.save(kinds={loser.id: Change.Kind.CREATED})
+    Contact.objects.for_account(account).filter(pk=loser.id).update(merged_into=None)
     done.state, done.before = Merge.State.UNDONE, None
     Merge.objects.for_account(account).save_fields(done, "state", "before")
     _record(account, "contact.merge_undone", done, by)

@@ -12,7 +12,7 @@ from contacts.models import Change, ReviewItem, Write
 from contacts.provenance import encode
 from contacts.review import Crowd, Pair
 from contacts.services.store import Book
-from contacts.sql import check_foreign_keys, parameter, probe, rows, run, select, sent, together
+from contacts.sql import check_foreign_keys, parameter, probe, rows, run, run_each, select, sent, together
 from contacts.state import State
 
 
@@ -72,20 +72,19 @@ def _save_contacts(book: Book, touched: Sequence[State], write: Write) -> None:
     at = parameter(write.at)
     for state in touched:
         state.version += state.changed
-    run(
-        f"""
-        INSERT INTO contacts_contact
-            (id, account_id, "values", provenance, version, merged_into_id, created_at, updated_at)
-        SELECT sent.id, %s, sent."values", sent.provenance, sent.version, sent.merged_into, %s, %s
-        FROM {sent(id="uuid", values="jsonb", provenance="jsonb", version="integer", merged_into="uuid")} WHERE true
+    run_each(
+        """
+        INSERT INTO contacts_contact (id, account_id, "values", provenance, version, created_at, updated_at)
+        SELECT sent.id, %s, sent."values", sent.provenance, sent.version, %s, %s FROM {sent} WHERE true
         ON CONFLICT (id) DO UPDATE SET
             "values" = excluded."values", provenance = excluded.provenance, version = excluded.version,
-            merged_into_id = excluded.merged_into_id,
             updated_at = CASE WHEN excluded.version > contacts_contact.version
                 THEN excluded.updated_at ELSE contacts_contact.updated_at END
         WHERE contacts_contact.account_id = %s
         """,
-        [book.account_id, at, at, rows(_contact(state, write.pk) for state in touched), book.account_id],
+        [book.account_id, at, at, book.account_id],
+        [_contact(state, write.pk) for state in touched],
+        **{"id": "uuid", "values": "jsonb", "provenance": "jsonb", "version": "integer"},
     )
 
 
@@ -95,7 +94,6 @@ def _contact(state: State, write_id: int) -> dict[str, object]:
         "values": state.values,
         "provenance": encode(state.provenance, state.values, write_id),
         "version": state.version,
-        "merged_into": state.merged_into,
     }
 
 

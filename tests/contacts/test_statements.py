@@ -31,7 +31,7 @@ def captured() -> Iterator[CAPTURED]:
     found: CAPTURED = []
 
     def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        found.append((sql, params or ()))
+        found.extend((sql, row) for row in (params if many else [params or ()]))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(note):

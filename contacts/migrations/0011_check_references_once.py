@@ -1,0 +1,25 @@
+"""What a chunk of records writes by the thousand: each reference is checked by one foreign key instead of up to three."""
+
+from django.db import migrations
+
+from accounts.tenancy.migrations import CheckOnce, KeepInAccount
+
+
+class Migration(migrations.Migration):
+    dependencies = (("contacts", "0010_preview_rules"),)
+
+    operations = (
+        KeepInAccount("contacts_externalid", "write_id", "contacts_write"),
+        KeepInAccount("contacts_change", "write_id", "contacts_write"),
+        CheckOnce("contacts_externalid", "contact_id", "contacts_contact"),
+        CheckOnce("contacts_externalid", "id_field_id", "contacts_idfield"),
+        CheckOnce("contacts_externalid", "write_id", "contacts_write"),
+        CheckOnce("contacts_change", "write_id", "contacts_write"),
+        CheckOnce("contacts_matchkey", "contact_id", "contacts_contact"),
+        CheckOnce("contacts_reviewitem", "contact_id", "contacts_contact"),
+        CheckOnce("contacts_reviewitem", "other_id", "contacts_contact"),
+        # Their account is that of a contact or a write, which must be there, too.
+        CheckOnce("contacts_externalid", "account_id", "accounts_account"),
+        CheckOnce("contacts_change", "account_id", "accounts_account"),
+        CheckOnce("contacts_matchkey", "account_id", "accounts_account"),
+    )
