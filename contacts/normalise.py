@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+from contacts import phones
 
 VERSION = 1
 """Of `canonical`: a change of what it returns needs a new version, and a rebuild of the match keys."""
@@ -115,7 +116,7 @@ def canonical(type_: str, value: Value, region: str, folds_plus_tags: bool = Fal
         if type_ == "email":
             return _without_plus_tag(_email(value)) if folds_plus_tags else _email(value)
         if type_ == "phone":
-            return _phone(value, region)
+            return phones.e164(value, region)
         if type_ == "decimal":
             return _plain_decimal(value)
         return _moment(value) if type_ == "date_time" else _folded(value)
@@ -327,17 +328,6 @@ def _without_plus_tag(address: str) -> str:
     local, _, domain = address.partition("@")
     plain = local.partition("+")[0]
     return f"{plain}@{domain}" if plain else address
-
-
-@lru_cache(maxsize=8192)
-def _phone(text: str, region: str) -> str | None:
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def _folded(text: str) -> str:

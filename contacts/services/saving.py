@@ -84,7 +84,10 @@ def _save_contacts(book: Book, touched: Sequence[State], write: Write) -> None:
         """,
         [book.account_id, at, at, book.account_id],
         [_contact(state, write.pk) for state in touched],
-        **{"id": "uuid", "values": "jsonb", "provenance": "jsonb", "version": "integer"},
+        id="uuid",
+        values="jsonb",
+        provenance="jsonb",
+        version="integer",
     )
 
 
