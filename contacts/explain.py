@@ -64,7 +64,7 @@ class _Known:
     signatures: dict[int, list[str]]
 
     def source(self, stamp: Stamp) -> Source:
-        field, value = stamp.writer
+        field, value = stamp.writer.id_field, stamp.writer.external_id
         write = self.writes.get(stamp.write)
         person, id_field, external_id = (value, None, "") if field == PERSON else ("", self.id_fields[field], value)
         if write is None or stamp.rule is None:

@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec import Struct
+
 from contacts import normalise
 from contacts.normalise import Value
 
@@ -57,7 +59,7 @@ class Rules:
     reject: bool = False
 
 
-class HeldKey(NamedTuple):
+class HeldKey(Struct, frozen=True):
     """A match key, 32 hexadecimal digits, under its signature (primary key)."""
 
     signature: int
@@ -95,7 +97,7 @@ class Suspicion(NamedTuple):
     key: HeldKey
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True):
     """The holders of a record's key under one rule, oldest first; of a key that is too common at least the oldest
     MAX_PAIRS + 1. `total`: all of them."""
 
@@ -117,7 +119,7 @@ class Named(NamedTuple):
     occupied: bool
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """What becomes of a record, and why.
 
     `contact` is None when one is to be created or nothing is written; `rule` is the rule that decided,

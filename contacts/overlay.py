@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from msgspec import Struct
+
 from contacts import matching
 from contacts.matching import TOO_COMMON, Decision, Found, HeldKey, Named, Outcome, Rule, Rules
 from contacts.normalise import Value
@@ -31,8 +33,7 @@ class Mode(StrEnum):
     PATCH = "patch"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One incoming record: its external id and values as contacts.normalise returned them (None empties).
 
     `no_phones`: the phone fields whose value is no phone number, as was found when the record was read. `versions`:
@@ -47,8 +48,7 @@ class Record:
     versions: Collection[int] | None = None
 
 
-@dataclass(slots=True)
-class Step:
+class Step(Struct):
     """What one record did to a contact (None: it was refused). `changed`: a value is another one now."""
 
     contact: UUID | None
@@ -58,11 +58,10 @@ class Step:
     moved: Moved = NOTHING_MOVED
 
 
-@dataclass(slots=True)
-class Holders:
+class Holders(Struct):
     """Who holds a match key: the oldest, oldest first, and how many more there are, each newer than those."""
 
-    oldest: list[UUID] = field(default_factory=list)
+    oldest: list[UUID] = []
     more: int = 0
 
     @property

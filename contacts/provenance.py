@@ -7,7 +7,9 @@ in the list and trailing empty parts are left out. A value without an entry in `
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from contacts.normalise import Value
 
@@ -18,14 +20,14 @@ PERSON = 0
 """In place of an id field: the writer is a person."""
 
 
-class Writer(NamedTuple):
+class Writer(Struct, frozen=True):
     """Who last wrote a value: an external id, by the id field's primary key and the value; or PERSON and a label."""
 
     id_field: int
     external_id: str
 
 
-class Stamp(NamedTuple):
+class Stamp(Struct, frozen=True):
     """A writer in one write (primary key), with the number of the rule that led it to the contact, if one did."""
 
     writer: Writer
@@ -33,14 +35,14 @@ class Stamp(NamedTuple):
     rule: int | None
 
 
-class Before(NamedTuple):
+class Before(Struct, frozen=True):
     """The last value (None: empty) of another writer, so that a split can give it back."""
 
     value: Value | None
     stamp: Stamp
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True):
     """Of one value, or of its emptiness. `shared`: the other writers that have sent the same since."""
 
     stamp: Stamp
@@ -92,8 +94,8 @@ def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write
     stamps: dict[Stamp, int] = {}
 
     def row(entry: Entry) -> list[Any]:
-        stamp, shared, before = entry
-        position = stamps.setdefault(stamp, len(stamps))
+        shared, before = entry.shared, entry.before
+        position = stamps.setdefault(entry.stamp, len(stamps))
         if before is None and not shared:
             return [position]
         sharers = [stamps.setdefault(sharer, len(stamps)) for sharer in shared]
@@ -109,7 +111,9 @@ def encode(entries: Mapping[str, Entry], values: Mapping[str, Value], this_write
         if name not in values or (entry is not most and entry != most)
     }
     data: dict[str, Any] = {
-        "stamps": [[*stamp.writer, stamp.write or this_write, stamp.rule] for stamp in stamps],
+        "stamps": [
+            [stamp.writer.id_field, stamp.writer.external_id, stamp.write or this_write, stamp.rule] for stamp in stamps
+        ],
     }
     if len(most_row) > 1:
         data["most"] = most_row

@@ -1,9 +1,9 @@
 """Pure: a contact in memory, and what writing to it does to its values, their provenance and its match keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from contacts import matching
 from contacts.matching import HeldKey, Rule, Rules, Signature
@@ -11,8 +11,7 @@ from contacts.normalise import Value
 from contacts.provenance import Entry, Stamp, written
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """A contact as it is now. `occupied`: it has an external id in the id field that is being written.
 
     What has become of it since it was read: `fields` whose values changed, `keys_before` by signature where the key
@@ -33,7 +32,7 @@ class State:
     keys: dict[int, str | None] = field(default_factory=dict)
 
 
-class Moved(NamedTuple):
+class Moved(Struct, frozen=True):
     """The keys that a contact lost and gained; `asking`: those gained by which a rule looks for others."""
 
     lost: Sequence[HeldKey] = ()

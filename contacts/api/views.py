@@ -1,6 +1,5 @@
 """The calls on contacts."""
 
-import dataclasses
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from msgspec import structs
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -100,7 +100,7 @@ class ContactAPIView(AccountAPIView):
     def write_one(self, record: Record) -> Response:
         """Writes one record and answers with the contact. Raises what the engine refuses with."""
         with self.taking_back():
-            (result,) = self.write([dataclasses.replace(record, versions=self.versions)])
+            (result,) = self.write([structs.replace(record, versions=self.versions)])
             if result.error is not None or result.contact_id is None:
                 raise result.error or _not_there()
             contact = self.contact(result.contact_id, record.external_id)

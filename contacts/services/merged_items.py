@@ -27,8 +27,8 @@ def look(account: Account, *contact_ids: UUID) -> dict[UUID, Kept]:
 def look_at_keys(account: Account, keys: Iterable[HeldKey]) -> dict[UUID, Kept]:
     """The items of these keys, as they are."""
     wanted = Q(pk__in=())
-    for signature, key in keys:
-        wanted |= Q(signature_id=signature, key=key)
+    for held in keys:
+        wanted |= Q(signature_id=held.signature, key=held.key)
     return {item.pk: _kept(item) for item in ReviewItem.objects.for_account(account).filter(wanted)}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from msgspec import structs
 
 from accounts.actor import Actor
 from accounts.errors import Conflict, NotFound, ValidationFailed
@@ -234,7 +235,7 @@ def _part(now: Held, own: Held, lost: Held, done: Merge, back: Collection[tuple[
     value, entry = now
 
     def stays(stamp: Stamp) -> bool:
-        return stamp.write > done.write_id and tuple(stamp.writer) not in back
+        return stamp.write > done.write_id and (stamp.writer.id_field, stamp.writer.external_id) not in back
 
     if entry is None or entry.stamp.write <= done.write_id:
         return _Part(
@@ -256,7 +257,7 @@ def _confirmed(now: Held, own: Held, sharers: Sequence[Stamp]) -> Held:
         return own
     (value, entry), (own_value, own_entry) = now, own
     if own_entry is not None and entry is not None and (value, entry.stamp) == (own_value, own_entry.stamp):
-        return value, own_entry._replace(shared=own_entry.shared + tuple(sharers))
+        return value, structs.replace(own_entry, shared=own_entry.shared + tuple(sharers))
     return value, Entry(
         sharers[0], tuple(sharers[1:]), None if own_entry is None else Before(own_value, own_entry.stamp)
     )

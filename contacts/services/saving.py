@@ -129,7 +129,7 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
     held = "held.account_id = %s AND held.contact_id = sent.contact AND held.signature_id = sent.signature"
     run(
         f"""
-        DELETE FROM contacts_matchkey WHERE contacts_matchkey.account_id = %s AND id IN (
+        DELETE FROM contacts_matchkey WHERE +contacts_matchkey.account_id = %s AND id IN (
             SELECT held.id FROM {sent(signature="bigint", contact="uuid")} {probe("contacts_matchkey", "held", held)}
         )
         """,

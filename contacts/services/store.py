@@ -259,7 +259,7 @@ def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Qu
     )
     for rule in book.rules.asked:
         signature = rule.signature.id
-        asked = [{"key": key} for of, key in keys if of == signature]
+        asked = [{"key": held.key} for held in keys if held.signature == signature]
         scope = [book.account_id, signature]
         sql = f"""
             WITH asked AS MATERIALIZED (

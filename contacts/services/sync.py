@@ -8,11 +8,12 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from msgspec import Struct
 from uuid_utils.compat import uuid7
 
 from accounts.actor import Actor
@@ -42,7 +43,7 @@ class Origin:
     by: str = ""
 
 
-class Result(NamedTuple):
+class Result(Struct, frozen=True):
     """What became of one record.
 
     `outcome`: created, linked, updated or unchanged, None when refused, and then `error` says why. `matched_by` and

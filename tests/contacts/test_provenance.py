@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from contacts.normalise import Value
 from contacts.provenance import THIS_WRITE, Before, Entry, Parted, Stamp, Writer, decode, encode, part, written
@@ -18,7 +19,7 @@ entries = st.dictionaries(
 
 
 def at(stamp: Stamp) -> Stamp:
-    return stamp._replace(write=77) if stamp.write == THIS_WRITE else stamp
+    return structs.replace(stamp, write=77) if stamp.write == THIS_WRITE else stamp
 
 
 @given(entries, st.sets(st.sampled_from(("email", "city", "lastName"))))

@@ -273,7 +273,7 @@ class World:
 
     def _provenance(self, contact: Contact) -> dict[str, Any]:
         def told(stamp: Stamp) -> Any:
-            field, value = stamp.writer
+            field, value = stamp.writer.id_field, stamp.writer.external_id
             return ("person" if field == PERSON else self.systems[field], value), stamp.rule
 
         return {
