@@ -126,6 +126,7 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
                 gone.append({"signature": signature, "contact": state.id})
             else:
                 now.append((signature, state.id, key))
+    # `+`, here and below: SQLite would else read all rows of the account, to look for each among a few ids.
     held = "held.account_id = %s AND held.contact_id = sent.contact AND held.signature_id = sent.signature"
     run(
         f"""
@@ -157,7 +158,7 @@ def put_keys(book: Book, keys: Sequence[tuple[int, UUID, str]]) -> None:
 def delete_contacts(book: Book, contact_ids: Sequence[UUID]) -> None:
     """Not by the ORM, which would look for rows that point at them in all accounts."""
     run(
-        f"""DELETE FROM contacts_contact WHERE account_id = %s AND id IN (SELECT sent.id FROM {sent(id="uuid")})""",
+        f"""DELETE FROM contacts_contact WHERE +account_id = %s AND id IN (SELECT sent.id FROM {sent(id="uuid")})""",
         [book.account_id, rows({"id": pk} for pk in contact_ids)],
     )
 
