@@ -7,7 +7,7 @@ in the list and trailing empty parts are left out. A value without an entry in `
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 

@@ -6,7 +6,7 @@ from accounts.tenancy.migrations import CheckOnce, KeepInAccount
 
 
 class Migration(migrations.Migration):
-    dependencies = (("contacts", "0010_preview_rules"),)
+    dependencies = (("contacts", "0014_search_contacts"),)
 
     operations = (
         KeepInAccount("contacts_externalid", "write_id", "contacts_write"),
