@@ -1,55 +1,96 @@
 """Reads of contacts that share a match key: what rules would newly match."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from contacts import matching
-from contacts.matching import TOO_COMMON, HeldKey, Rule
-from contacts.sql import digits, json, parameter, probe, rows, select, sent, uuid
+from contacts.matching import TOO_COMMON, Rule
+from contacts.normalise import Value
+from contacts.sql import json, parameter, probe, rows, select, sent, uuid
 
 
 class Group(NamedTuple):
-    """A match key that several contacts hold, and how many."""
+    """A match key that several contacts hold, as the database writes it, and how many."""
 
     key: str
     size: int
 
 
 class NewPair(NamedTuple):
-    """Two contacts, the older one first, that share a key. `id_field_id`: one in which both have an external id."""
+    """Two contacts, the older one first, that share a key; ids and key as the database writes them, for there may be
+    many thousands. `id_field_id`: one in which both have an external id."""
 
     key: str
-    contact: UUID
-    other: UUID
+    contact: str
+    other: str
     id_field_id: int | None
+
+
+def contacts(
+    *, account_id: int, fields: Collection[str], after: UUID | None, size: int
+) -> list[tuple[UUID, dict[str, Value]]]:
+    """The next contacts in the order of their ids, each with what it has in the fields."""
+    names = sorted(fields)
+    columns = "".join(', "values" -> CAST(%s AS text)' for _ in names)
+    found = select(
+        f"""
+        SELECT id{columns} FROM contacts_contact
+        WHERE account_id = %s {"" if after is None else "AND id > %s"} ORDER BY id LIMIT %s
+        """,
+        [*names, account_id, *([] if after is None else [parameter(after)]), size],
+    )
+    return [
+        (uuid(pk), {name: json(value) for name, value in zip(names, values, strict=True) if value is not None})
+        for pk, *values in found
+    ]
 
 
 def groups(*, account_id: int, signature_id: int, after: str | None, size: int) -> list[Group]:
     """The next keys of a signature that several contacts hold, in the order of the keys."""
     found = select(
         f"""
-        SELECT held.key, count(*) FROM contacts_matchkey held
+        SELECT CAST(held.key AS text), count(*) FROM contacts_matchkey held
         WHERE held.account_id = %s AND held.signature_id = %s {"" if after is None else "AND held.key > %s"}
         GROUP BY held.key HAVING count(*) > 1 ORDER BY held.key LIMIT %s
         """,
         [account_id, signature_id, *([] if after is None else [parameter(UUID(after))]), size],
     )
-    return [Group(digits(key), size) for key, size in found]
+    return [Group(*row) for row in found]
 
 
-def commonest(*, account_id: int, signature_id: int, size: int) -> list[tuple[Group, UUID]]:
-    """The keys of a signature that most contacts hold, several at least, each with one of those."""
-    of = "held.account_id = %s AND held.signature_id = %s"
+def commonest(*, account_id: int, signature_id: int, size: int) -> list[Group]:
+    """The keys of a signature that most contacts hold, several at least."""
     found = select(
-        f"""
-        SELECT held.key, count(*), min(CAST(held.contact_id AS text)) FROM contacts_matchkey held WHERE {of}
+        """
+        SELECT CAST(held.key AS text), count(*) FROM contacts_matchkey held
+        WHERE held.account_id = %s AND held.signature_id = %s
         GROUP BY held.key HAVING count(*) > 1 ORDER BY count(*) DESC, held.key LIMIT %s
         """,
         [account_id, signature_id, size],
     )
-    return [(Group(digits(key), holders), UUID(contact)) for key, holders, contact in found]
+    return [Group(*row) for row in found]
+
+
+def examples(*, account_id: int, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], dict[str, Value]]:
+    """Keys, each with its signature → the values of the oldest contact that holds it. Keys that nobody holds any more
+    are not there."""
+    of_key = "held.account_id = %s AND held.signature_id = sent.signature AND held.key = sent.key"
+    of = "contact.account_id = %s AND contact.id = first.contact"
+    found = select(
+        f"""
+        WITH first AS MATERIALIZED (
+            SELECT sent.signature, sent.key, (
+                SELECT held.contact_id FROM contacts_matchkey held WHERE {of_key} ORDER BY held.contact_id LIMIT 1
+            ) AS contact
+            FROM {sent(signature="bigint", key="uuid")}
+        )
+        SELECT first.signature, CAST(first.key AS text), contact."values"
+        FROM first {probe("contacts_contact", "contact", of)}
+        """,
+        [account_id, rows({"signature": signature, "key": key} for signature, key in keys), account_id],
+    )
+    return {(signature, key): json(values) for signature, key, values in found}
 
 
 def keys_of(*, account_id: int, signature_id: int, contact_ids: Iterable[UUID]) -> list[Group]:
@@ -57,129 +98,121 @@ def keys_of(*, account_id: int, signature_id: int, contact_ids: Iterable[UUID]) 
     of = "{0}.account_id = %s AND {0}.signature_id = %s AND {0}."
     found = select(
         f"""
-        SELECT held.key, (SELECT count(*) FROM contacts_matchkey other WHERE {of.format("other")}key = held.key)
+        SELECT CAST(held.key AS text),
+        (SELECT count(*) FROM contacts_matchkey other WHERE {of.format("other")}key = held.key)
         FROM {sent(id="uuid")} {probe("contacts_matchkey", "held", of.format("held") + "contact_id = sent.id")}
         """,
         [account_id, signature_id, rows({"id": pk} for pk in contact_ids), account_id, signature_id],
     )
-    return sorted({Group(digits(key), size) for key, size in found if size > 1})
+    return sorted({Group(key, size) for key, size in found if size > 1})
 
 
 def new_pairs(*, account_id: int, rule: Rule, known: Sequence[Rule], keys: Collection[str]) -> list[NewPair]:
-    """The pairs that share one of the keys under a rule, and that no `known` rule matches.
+    """The pairs that share one of the keys under a rule, and that no `known` rule matches; none of keys that are too
+    common may be given. One statement, and two more where a rule has blocked values.
 
-    A key that is too common identifies nobody, neither under the rule nor under a known one. Nor does a blocked value.
+    A key that is too common identifies nobody under a known rule either. Nor does a blocked value under any.
     """
-    held = _holders(account_id, rule.signature.id, keys)
-    contacts = {contact for group in held.values() for contact in group}
-    values: dict[UUID, Any] = {}
-    if rule.blocked or any(each.blocked for each in known):
-        values = _values(account_id, contacts)
-        held = {key: group for key, group in held.items() if matching.asks(rule, values[group[0]])}
-    keys_now = _known_keys(account_id, contacts, [each.signature.id for each in known])
-    too_common = _too_common(account_id, held.values(), keys_now)
-    id_fields = _id_fields(account_id, contacts)
+    if any(is_part_of(rule, each) for each in known):
+        return []
+    blocking = [each for each in known if each.blocked]
+    others = {each.signature.id for each in known if not each.blocked}
+    pairs = _pairs(account_id, rule.signature.id, keys, others)
+    if not rule.blocked and not blocking:
+        return pairs
+    values = _values(account_id, {pair.contact for pair in pairs})
+    pairs = [pair for pair in pairs if matching.asks(rule, values[pair.contact])]
+    shared = _shared(account_id, pairs, {each.signature.id for each in blocking})
 
-    def is_known(one: UUID, other: UUID) -> bool:
-        mine, theirs = keys_now.get(one, {}), keys_now.get(other, {})
-        for each in known:
-            key = mine.get(each.signature.id)
-            if key is None or key != theirs.get(each.signature.id):
-                continue
-            if HeldKey(each.signature.id, key) not in too_common and matching.asks(each, values.get(one, {})):
-                return True
-        return False
+    def is_known(pair: NewPair) -> bool:
+        return any(
+            (pair.contact, pair.other, each.signature.id) in shared and matching.asks(each, values[pair.contact])
+            for each in blocking
+        )
 
-    return [
-        NewPair(key, one, other, min(id_fields.get(one, set()) & id_fields.get(other, set()), default=None))
-        for key, group in held.items()
-        for one, other in combinations(group, 2)
-        if not is_known(one, other)
-    ]
+    return [pair for pair in pairs if not is_known(pair)]
 
 
-def _holders(account_id: int, signature_id: int, keys: Collection[str]) -> dict[str, list[UUID]]:
-    """Who holds each of the keys, oldest first; without those that are too common."""
+def is_part_of(rule: Rule, other: Rule) -> bool:
+    """Whether a rule can match nobody that the other one does not match: the same fields, and no fewer values
+    blocked."""
+    return rule.signature.id == other.signature.id and all(
+        blocked <= rule.blocked.get(name, frozenset()) for name, blocked in other.blocked.items()
+    )
+
+
+def _pairs(account_id: int, signature_id: int, keys: Collection[str], known: Iterable[int]) -> list[NewPair]:
+    """The pairs that share one of the keys, and none under a known signature."""
     holds = "held.account_id = %s AND held.signature_id = %s AND held.key = sent.key"
+    # Contacts in their order, so that what is looked up of them lies together. `+ 0`, lest their ids be looked for in
+    # the index by id field and value.
     found = select(
         f"""
-        SELECT sent.key, held.contact_id FROM {sent(key="uuid")} {probe("contacts_matchkey", "held", holds)}
-        ORDER BY held.contact_id
+        WITH member AS MATERIALIZED (
+            SELECT held.key, held.contact_id AS contact FROM {sent(key="uuid")}
+            {probe("contacts_matchkey", "held", holds)}
+        ),
+        pair AS MATERIALIZED (
+            SELECT one.key, one.contact, other.contact AS other
+            FROM member one JOIN member other ON other.key = one.key AND other.contact > one.contact
+            ORDER BY one.contact
+        ),
+        known AS MATERIALIZED (SELECT sent.signature FROM {sent(signature="bigint")})
+        SELECT CAST(pair.key AS text), CAST(pair.contact AS text), CAST(pair.other AS text), (
+            SELECT own.id_field_id FROM contacts_externalid own CROSS JOIN contacts_externalid theirs
+            WHERE own.account_id = %s AND own.contact_id = pair.contact
+            AND theirs.account_id = %s AND theirs.contact_id = pair.other AND theirs.id_field_id + 0 = own.id_field_id
+            LIMIT 1
+        )
+        FROM pair WHERE NOT EXISTS (SELECT 1 FROM {_shares()})
         """,
-        [rows({"key": key} for key in keys), account_id, signature_id],
+        [
+            *(rows({"key": key} for key in keys), account_id, signature_id),
+            *(rows({"signature": signature} for signature in known), account_id, account_id),
+            *(account_id, account_id, account_id, TOO_COMMON + 1, TOO_COMMON),
+        ],
     )
-    result: dict[str, list[UUID]] = {}
-    for key, contact in found:
-        result.setdefault(digits(key), []).append(uuid(contact))
-    return {key: group for key, group in sorted(result.items()) if len(group) <= TOO_COMMON}
+    return [NewPair(*row) for row in found]
 
 
-def _values(account_id: int, contact_ids: Iterable[UUID]) -> dict[UUID, Any]:
+def _shares() -> str:
+    """What follows FROM, for keys under `known` signatures that both contacts of a `pair` hold, and few others."""
+    of_one = "mine.account_id = %s AND mine.contact_id = pair.contact AND mine.signature_id = known.signature"
+    of_other = "theirs.account_id = %s AND theirs.contact_id = pair.other AND theirs.signature_id = mine.signature_id"
+    # Not by key, for which PostgreSQL would look here and there in its index.
+    return f"""
+        known {probe("contacts_matchkey", "mine", of_one)} {probe("contacts_matchkey", "theirs", of_other)}
+        WHERE theirs.key = mine.key AND (SELECT count(*) FROM (
+            SELECT 1 FROM contacts_matchkey held WHERE held.account_id = %s
+            AND held.signature_id = theirs.signature_id AND held.key = theirs.key LIMIT %s) AS first) <= %s
+        """
+
+
+def _shared(account_id: int, pairs: Iterable[NewPair], known: Iterable[int]) -> set[tuple[Any, ...]]:
+    """The pairs that share a key under one of the known signatures, with that signature."""
+    found = select(
+        f"""
+        WITH known AS MATERIALIZED (SELECT sent.signature FROM {sent(signature="bigint")}),
+        pair AS MATERIALIZED (SELECT sent.contact, sent.other FROM {sent(contact="uuid", other="uuid")})
+        SELECT CAST(pair.contact AS text), CAST(pair.other AS text), theirs.signature_id
+        FROM pair CROSS JOIN {_shares()}
+        """,
+        [
+            rows({"signature": signature} for signature in known),
+            rows({"contact": pair.contact, "other": pair.other} for pair in pairs),
+            *(account_id, account_id, account_id, TOO_COMMON + 1, TOO_COMMON),
+        ],
+    )
+    return set(found)
+
+
+def _values(account_id: int, contact_ids: Iterable[str]) -> dict[str, dict[str, Value]]:
     of = "contact.account_id = %s AND contact.id = sent.id"
     found = select(
         f"""
-        SELECT contact.id, contact."values" FROM {sent(id="uuid")} {probe("contacts_contact", "contact", of)}
+        SELECT CAST(contact.id AS text), contact."values"
+        FROM {sent(id="uuid")} {probe("contacts_contact", "contact", of)}
         """,
         [rows({"id": pk} for pk in contact_ids), account_id],
     )
-    return {uuid(pk): json(values) for pk, values in found}
-
-
-def _known_keys(
-    account_id: int, contact_ids: Iterable[UUID], signatures: Collection[int]
-) -> dict[UUID, dict[int, str]]:
-    """Contact → signature → key, of these signatures."""
-    # Each with each signature: by the contact alone, SQLite would read all keys of the account.
-    of = "held.account_id = %s AND held.contact_id = sent.id AND held.signature_id = sent.signature"
-    found = select(
-        f"""
-        SELECT held.contact_id, held.signature_id, held.key FROM {sent(id="uuid", signature="bigint")}
-        {probe("contacts_matchkey", "held", of)}
-        """,
-        [rows({"id": pk, "signature": signature} for pk in contact_ids for signature in signatures), account_id],
-    )
-    result: dict[UUID, dict[int, str]] = {}
-    for contact, signature, key in found:
-        result.setdefault(uuid(contact), {})[signature] = digits(key)
-    return result
-
-
-def _too_common(
-    account_id: int, together: Iterable[Sequence[UUID]], keys: Mapping[UUID, Mapping[int, str]]
-) -> set[HeldKey]:
-    """Those of the keys that two of a group share and that identify nobody."""
-    shared: set[HeldKey] = set()
-    for group in together:
-        seen: set[tuple[int, str]] = set()
-        for contact in group:
-            mine = set(keys.get(contact, {}).items())
-            shared |= {HeldKey(*each) for each in seen & mine}
-            seen |= mine
-    of = "held.account_id = %s AND held.signature_id = sent.signature AND held.key = sent.key"
-    found = select(
-        f"""
-        SELECT sent.signature, sent.key FROM {sent(signature="bigint", key="uuid")}
-        WHERE (SELECT count(*) FROM (
-            SELECT 1 FROM contacts_matchkey held WHERE {of} LIMIT %s) AS first) > %s
-        """,
-        [
-            rows({"signature": each.signature, "key": each.key} for each in shared),
-            *(account_id, TOO_COMMON + 1, TOO_COMMON),
-        ],
-    )
-    return {HeldKey(signature, digits(key)) for signature, key in found}
-
-
-def _id_fields(account_id: int, contact_ids: Iterable[UUID]) -> dict[UUID, set[int]]:
-    """Contact → the id fields in which it has an external id."""
-    found = select(
-        f"""
-        SELECT own.contact_id, own.id_field_id FROM {sent(id="uuid")}
-        {probe("contacts_externalid", "own", "own.account_id = %s AND own.contact_id = sent.id")}
-        """,
-        [rows({"id": pk} for pk in contact_ids), account_id],
-    )
-    result: dict[UUID, set[int]] = {}
-    for contact, id_field in found:
-        result.setdefault(uuid(contact), set()).add(id_field)
-    return result
+    return {pk: json(values) for pk, values in found}

@@ -6,16 +6,10 @@ from typing import Any
 from accounts.models import Account
 from contacts import groups
 from contacts.matching import TOO_COMMON
-from contacts.models import Contact, ContactField, Preview, PreviewPair, RuleSet, Signature
+from contacts.models import ContactField, Job, Preview, PreviewPair, RuleSet, Signature
 
 COMMONEST = 10
 """Values that are shown for each rule."""
-
-
-def rules_of(rule_set: RuleSet) -> list[Signature]:
-    """The signatures of its rules, in order."""
-    found = Signature.objects.for_account(rule_set.account_id).in_bulk(rule_set.rules)
-    return [found[pk] for pk in rule_set.rules]
 
 
 def coming(account: Account) -> RuleSet | None:
@@ -32,31 +26,77 @@ def fields_for_rules(account: Account, but: Collection[str]) -> dict[str, str]:
     return {name: f"{label} ({name})" for name, label in rows.values_list("name", "label")}
 
 
-def common_values(account: Account) -> list[tuple[str, list[str]]]:
-    """For each of the current rules, the values that most contacts share."""
+Common = list[tuple[str, list[str]]]
+"""Rules, each with the values that most contacts share, and how many those are."""
+
+
+def common_values(account: Account) -> Common:
+    """Of the current rules."""
     current = RuleSet.objects.for_account(account).get(status=RuleSet.Status.CURRENT)
-    result = []
-    for signature in rules_of(current):
-        found = groups.commonest(account_id=account.pk, signature_id=signature.pk, size=COMMONEST)
-        contacts = Contact.objects.for_account(account).in_bulk([contact for _, contact in found])
-        lines = [
-            f"{_said(signature.fields, contacts[contact].values)}: {group.size} contacts"
-            for group, contact in found
-            if contact in contacts
-        ]
-        result.append((str(signature), lines))
-    return result
+    return _told(
+        account.pk,
+        [
+            (signature, groups.commonest(account_id=account.pk, signature_id=signature.pk, size=COMMONEST))
+            for signature in current.signatures
+        ],
+    )
+
+
+def tells_values(rule_set: RuleSet) -> bool:
+    """Whether its preview is there to decide by, so that the commonest values are told."""
+    preview = preview_of(rule_set)
+    return (
+        rule_set.status == RuleSet.Status.READY
+        and preview is not None
+        and preview.job.state == Job.State.COMPLETED
+        and any(finding["common"] for finding in preview.job.progress["rules"])
+    )
+
+
+def values_in_preview(rule_set: RuleSet) -> Common:
+    """Of the rules that a preview looked at; those that are asked now are told before a draft."""
+    preview = preview_of(rule_set)
+    found = [] if preview is None else preview.job.progress.get("rules", [])
+    of_rules = zip(rule_set.signatures, found, strict=False)
+    return _told(
+        rule_set.account_id,
+        [(signature, [groups.Group(*each) for each in finding["common"]]) for signature, finding in of_rules],
+    )
+
+
+def _told(account_id: int, found: Iterable[tuple[Signature, list[groups.Group]]]) -> Common:
+    """In words: the values of a contact that holds each key, of the fields of its rule alone."""
+    found = list(found)
+    keys = [(signature.pk, group.key) for signature, some in found for group in some]
+    values = groups.examples(account_id=account_id, keys=keys)
+    return [
+        (
+            str(signature),
+            [
+                f"{_said(signature.fields, values[signature.pk, group.key])}: {_how_many(group.size)}"
+                for group in some
+                if (signature.pk, group.key) in values
+            ],
+        )
+        for signature, some in found
+    ]
 
 
 def _said(fields: Iterable[str], values: dict[str, Any]) -> str:
     return " + ".join(str(values.get(name, "")) for name in fields)
 
 
+def _how_many(size: int) -> str:
+    return _some(size, "contact") + (", too many to identify anybody" if size > TOO_COMMON else "")
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def preview_of(rule_set: RuleSet) -> Preview | None:
-    """Its preview, with the job that makes it."""
-    found: Preview | None = (
-        Preview.objects.for_account(rule_set.account_id).select_related("job").filter(rule_set=rule_set).first()
-    )
+    """Its preview, if it has one; asked for once for each row."""
+    found: Preview | None = getattr(rule_set, "preview", None)
     return found
 
 
@@ -66,7 +106,7 @@ def preview_lines(rule_set: RuleSet) -> list[tuple[int, str, str]]:
     found = [] if preview is None else preview.job.progress.get("rules", [])
     return [
         (number, str(rule), _in_words(finding))
-        for number, (rule, finding) in enumerate(zip(rules_of(rule_set), found, strict=False), start=1)
+        for number, (rule, finding) in enumerate(zip(rule_set.signatures, found, strict=False), start=1)
     ]
 
 
@@ -74,10 +114,12 @@ def _in_words(finding: dict[str, Any]) -> str:
     if not finding["pairs"]:
         said = "Matches nobody that the rules of now, or those before it, do not match."
     else:
-        said = f"{finding['groups']:,} groups of {finding['contacts']:,} contacts, {finding['pairs']:,} pairs."
+        groups_of = f"{_some(finding['groups'], 'group')} of {_some(finding['contacts'], 'contact')}"
+        said = f"{groups_of}, {_some(finding['pairs'], 'pair')}."
     if finding["joining"]:
         said += (
-            f" Careful: {finding['joining']:,} pairs have two ids of one system. To that system they are two customers."
+            f" Careful: the contacts of {_some(finding['joining'], 'pair')} have two ids of one system. "
+            "To that system they are two customers."
         )
     common = [size for _, size in finding["common"] if size > TOO_COMMON]
     if common:
@@ -90,7 +132,9 @@ def preview_progress(preview: Preview) -> str:
     progress = preview.job.progress
     if "change" in progress:
         return f"Looking at rule {progress['rule'] + 1} …"
-    return f"Building: {progress.get('contacts', 0):,} of {progress.get('total', 0):,} contacts …"
+    if "total" not in progress:
+        return "Waiting to begin …"
+    return f"Building: {progress['contacts']:,} of {_some(progress['total'], 'contact')} …"
 
 
 def pairs_of(rule_set: RuleSet) -> Iterable[PreviewPair]:

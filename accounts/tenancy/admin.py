@@ -170,6 +170,8 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
     action_pages: ClassVar[Sequence[ActionPage]] = ()
     annotations: ClassVar[Mapping[str, Any]] = {}
     """What the lists show of other tables, so that it takes one query for all rows."""
+    related: ClassVar[Sequence[str]] = ()
+    """What is loaded with a row, on its page too."""
     audit_noun: ClassVar[str] = ""
     """The first part of the actions in the audit events about these rows."""
 
@@ -181,7 +183,7 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
         if not self.allowed(request):
             raise PermissionDenied
         rows: QuerySet[Any] = own_rows(request.user, super().get_queryset(request)).annotate(**self.annotations)
-        return rows
+        return rows.select_related(*self.related) if self.related else rows
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is None or not self.allowed(request):

@@ -6,10 +6,10 @@ from django.db.models import Count, QuerySet
 
 from accounts.admin_site import Figure, site
 from accounts.models import Account
-from contacts.admin import accounts, contacts, fields, id_fields, rules
+from contacts.admin import accounts, contacts, fields, id_fields, pairs, rules
 from contacts.models import ReviewItem
 
-__all__ = ["accounts", "contacts", "fields", "id_fields", "rules"]
+__all__ = ["accounts", "contacts", "fields", "id_fields", "pairs", "rules"]
 
 
 def open_review_items(accounts: QuerySet[Account]) -> Mapping[int, int]:

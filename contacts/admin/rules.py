@@ -4,23 +4,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.admin import SimpleListFilter, display, register
-from django.db.models import QuerySet
+from django.contrib.admin import display, register
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from accounts import queries, spreadsheets
 from accounts.admin_site import site
 from accounts.middleware import actor_of
-from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, own_rows, posted
+from accounts.tenancy.admin import ActionPage, OwnAccountFilter, PartnerScopedAdmin, moment, posted
 from accounts.tenancy.forms import AccountForm
 from contacts import rule_sets
-from contacts.admin.contacts import contact_link
-from contacts.models import Job, Policy, Preview, PreviewPair, RuleSet
+from contacts.models import Job, Policy, PreviewPair, RuleSet
 from contacts.services import previews, reading, rules
 from contacts.services.rules import IDENTIFY_NOBODY, MAX_FIELDS, MAX_RULES, Draft
 
+WAITING = {RuleSet.Status.BUILDING, RuleSet.Status.READY}
+LABELS: dict[str, str] = {
+    RuleSet.Status.SUPERSEDED: "Restore these rules…",
+    RuleSet.Status.CANCELLED: "Start from these rules…",
+}
+"""Of the button that leads to a draft, where it starts from other rules than the current ones."""
 EMPTY_RULES = 2
 """That a draft has room for, below those that it has."""
 
@@ -130,11 +135,10 @@ class ChangeRules(ActionPage):
     template = "admin/contacts/draft.html"
 
     def possible(self, row: RuleSet) -> bool:
-        published = row.status in {RuleSet.Status.CURRENT, RuleSet.Status.SUPERSEDED}
-        return published and rule_sets.coming(row.account) is None
+        return row.status not in WAITING and rule_sets.coming(row.account) is None
 
     def label_for(self, row: RuleSet) -> str:
-        return self.label if row.status == RuleSet.Status.CURRENT else "Restore these rules…"
+        return LABELS.get(row.status, self.label)
 
     def make_form(self, request: HttpRequest, row: RuleSet) -> DraftForm:
         as_operator = queries.is_operator(request.user)
@@ -167,7 +171,7 @@ class WaitingAction(ActionPage):
     form_class = AccountForm
 
     def possible(self, row: RuleSet) -> bool:
-        return row.status in {RuleSet.Status.BUILDING, RuleSet.Status.READY}
+        return row.status in WAITING
 
     def state(self, row: RuleSet) -> str | None:
         """Of the preview."""
@@ -203,7 +207,7 @@ class PublishRules(WaitingAction):
 
     def perform(self, request: HttpRequest, row: RuleSet, answers: Mapping[str, Any]) -> str:
         came = previews.publish(account=row.account, rule_set_id=row.pk, limit=answers["limit"], by=actor_of(request))
-        return f"{row} is current. {came} pairs came since the preview." if came else f"{row} is current."
+        return f"{row} is current. New since the preview, and accepted: {came}." if came else f"{row} is current."
 
 
 class PreviewAgain(WaitingAction):
@@ -261,20 +265,41 @@ class RuleSetAdmin(PartnerScopedAdmin):
     ordering = ("account__name", "-number")
     fields = (
         *("account", "number", "status", "says", "policy", "folding", "blocked_values", "phone_region", "created"),
-        "newly_matches",
+        *("newly_matches", "commonest_values"),
     )
+
+    related = ("account", "preview__job")
 
     class Media:
         js = ("concord/refresh.js",)
 
+    def get_fields(self, request: HttpRequest, obj: RuleSet | None = None) -> Any:
+        shown = super().get_fields(request, obj)
+        return shown if obj is None or rule_sets.tells_values(obj) else shown[:-1]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> Any:
+        if rule_sets.tells_values(obj):
+            as_operator = queries.is_operator(request.user)
+            reading.record_common_values_seen(account=obj.account, as_operator=as_operator, by=actor_of(request))
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
     @display(description="rules")
     def says(self, rule_set: RuleSet) -> str:
-        said = enumerate(rules.draft_of(rule_set=rule_set).rules, start=1)
-        return "\n".join(f"{number}. {' + '.join(rule)}" for number, rule in said)
+        said = enumerate(rule_set.signatures, start=1)
+        return "\n".join(f"{number}. {rule}" for number, rule in said)
 
     @display(description="plus-tags")
     def folding(self, rule_set: RuleSet) -> str:
-        return "Left out of addresses" if rules.draft_of(rule_set=rule_set).folds_plus_tags else "Part of addresses"
+        folds = any(signature.folds_plus_tags for signature in rule_set.signatures)
+        return "Left out of addresses" if folds else "Part of addresses"
 
     @display(description="values that identify nobody")
     def blocked_values(self, rule_set: RuleSet) -> str:
@@ -302,6 +327,24 @@ class RuleSetAdmin(PartnerScopedAdmin):
             '<ul>{}</ul><p><a href="{}">Every pair</a> · <a href="{}">Download as CSV</a></p>', lines, pairs, download
         )
 
+    @display(description="commonest values")
+    def commonest_values(self, rule_set: RuleSet) -> str:
+        """What a partner may want to block."""
+        return format_html(
+            "<ul>{}</ul><p>A value that says nothing about a person, such as "
+            "info@example.com, is blocked in a draft: discard these rules, start from them again, and add it to the "
+            "values that identify nobody.</p>",
+            format_html_join(
+                "",
+                "<li><strong>{}</strong><br>{}</li>",
+                (
+                    (rule, format_html_join(mark_safe("<br>"), "{}", ((value,) for value in values)))
+                    for rule, values in rule_sets.values_in_preview(rule_set)
+                    if values
+                ),
+            ),
+        )
+
     def get_urls(self) -> list[URLPattern]:
         pairs = self.admin_site.admin_view(self.pairs_view)
         return [path("<path:object_id>/pairs/", pairs, name="contacts_ruleset_pairs"), *super().get_urls()]
@@ -321,45 +364,6 @@ class RuleSetAdmin(PartnerScopedAdmin):
 def csv_of(pairs: Iterable[PreviewPair]) -> Iterator[str]:
     """Ids, and no values."""
     columns = ("rule", "contact", "other contact", "both have an id in")
-    return spreadsheets.file(columns, ((pair.rule, pair.contact_id, pair.other_id, pair.id_field) for pair in pairs))
-
-
-class PreviewFilter(SimpleListFilter):
-    title = "preview"
-    parameter_name = "preview"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[Any, str]]:
-        rows = own_rows(request.user, Preview.all_accounts.select_related("rule_set__account").order_by("-pk"))
-        return [(str(row.pk), f"{row.rule_set.account}, {row.rule_set}") for row in rows[:200]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() is None:
-            return queryset
-        if self.value() not in {choice for choice, _ in self.lookup_choices}:
-            return queryset.none()
-        return queryset.filter(preview_id=self.value())
-
-
-@register(PreviewPair, site=site)
-class PreviewPairAdmin(PartnerScopedAdmin):
-    audit_noun = "-"
-    list_display = ("pair", "account", "rule_set", "rule", "first_contact", "second_contact", "id_field")
-    list_filter = (PreviewFilter, OwnAccountFilter, "rule")
-    list_select_related = ("account", "preview__rule_set", "id_field")
-    fields = ("account", "rule_set", "rule", "first_contact", "second_contact", "id_field")
-
-    @display(description="pair", ordering="pk")
-    def pair(self, pair: PreviewPair) -> int:
-        return pair.pk
-
-    @display(description="rule set")
-    def rule_set(self, pair: PreviewPair) -> str:
-        return str(pair.preview.rule_set)
-
-    @display(description="contact")
-    def first_contact(self, pair: PreviewPair) -> str:
-        return contact_link(pair.contact_id)
-
-    @display(description="other contact")
-    def second_contact(self, pair: PreviewPair) -> str:
-        return contact_link(pair.other_id)
+    return spreadsheets.file(
+        columns, ((pair.rule, pair.contact_id, pair.other_id, pair.id_field and pair.id_field.name) for pair in pairs)
+    )

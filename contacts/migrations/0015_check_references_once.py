@@ -18,8 +18,10 @@ class Migration(migrations.Migration):
         CheckOnce("contacts_matchkey", "contact_id", "contacts_contact"),
         CheckOnce("contacts_reviewitem", "contact_id", "contacts_contact"),
         CheckOnce("contacts_reviewitem", "other_id", "contacts_contact"),
-        # Their account is that of a contact or a write, which must be there, too.
+        CheckOnce("contacts_previewpair", "preview_id", "contacts_preview"),
+        # Their account is that of a contact, a write or a preview, which must be there, too.
         CheckOnce("contacts_externalid", "account_id", "accounts_account"),
         CheckOnce("contacts_change", "account_id", "accounts_account"),
         CheckOnce("contacts_matchkey", "account_id", "accounts_account"),
+        CheckOnce("contacts_previewpair", "account_id", "accounts_account"),
     )

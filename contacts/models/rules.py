@@ -1,5 +1,6 @@
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from accounts.tenancy.models import AccountOwned
 
@@ -76,3 +77,9 @@ class RuleSet(AccountOwned):
 
     def __str__(self) -> str:
         return f"Rule set {self.number}"
+
+    @cached_property
+    def signatures(self) -> list[Signature]:
+        """Of its rules, in order."""
+        found = Signature.objects.for_account(self.account_id).in_bulk(self.rules)
+        return [found[pk] for pk in self.rules]

@@ -5,6 +5,7 @@ Nothing that anybody else sees is written on the way: match keys of new signatur
 """
 
 from collections.abc import Iterable, Sequence
+from heapq import nlargest
 from typing import Any
 from uuid import UUID
 
@@ -22,9 +23,15 @@ from contacts.models import Change, Contact, Job, MatchKey, Preview, PreviewPair
 from contacts.services import jobs, rules, store
 from contacts.services.rules import Draft
 from contacts.services.store import Book
+from contacts.sql import rows, sent
+from contacts.sql import run as run_sql
 
-CHUNK = 1000
-"""Contacts whose keys are built in one go, and keys that are looked at."""
+KEYS = 50_000
+"""Shared keys that are looked at in one go."""
+PAIRS = 50_000
+"""Pairs that are looked at in one go: how many keys have them depends on how many share a key."""
+ITEMS = 1000
+"""Review items that are opened in one go: as long as that takes, the account's writers wait."""
 COMMON = 10
 """Commonest keys that are kept for each rule."""
 MAX_CHANGED = 5000
@@ -89,17 +96,10 @@ def publish(*, account: Account, rule_set_id: int, limit: int = NEW_PAIRS, by: A
         raise Conflict("The preview is not complete. Wait for it, or make it anew.", code="preview_under_way")
     came = _came_since(book, preview)
     _check(preview, came, limit)
-    rules.switch(account=account, rule_set_id=rule_set_id, by=by)
+    previewed = {"rules": _counts(findings_of(preview=preview)), "pairs_since": len(came)}
+    rules.switch(account=account, rule_set_id=rule_set_id, previewed=previewed, by=by)
     _keep(preview, came)
     jobs.begin(account=account, task=tidy_up, by=by)
-    audit.record(
-        account=account,
-        action="rule_set.previewed",
-        object_id=rule_set_id,
-        object_label=str(preview.rule_set),
-        after={"rules": _counts(findings_of(preview=preview)), "pairs_since": len(came)},
-        by=by,
-    )
     return len(came)
 
 
@@ -164,10 +164,10 @@ def _work(job: Job) -> None:
     while "change" not in progress:
         with transaction.atomic():
             book = store.lock(account.pk)
-            if rules.build(account=account, rule_set_id=preview.rule_set_id, size=CHUNK):
+            if rules.build(account=account, rule_set_id=preview.rule_set_id, size=rules.CHUNK):
                 # What changes from here on is looked at again when the rules are published.
                 progress = progress | {"change": book.last_change, "rule": 0, "after": None, "rules": []}
-            progress = progress | {"contacts": min(progress["contacts"] + CHUNK, progress["total"])}
+            progress = progress | {"contacts": min(progress["contacts"] + rules.CHUNK, progress["total"])}
             jobs.step(job=job, progress=progress)
     with transaction.atomic():
         book = store.lock(account.pk)
@@ -193,7 +193,7 @@ def _open_items(job: Job) -> None:
             pairs = list(
                 PreviewPair.objects.for_account(job.account_id)
                 .filter(preview__rule_set_id=book.rule_set_id, pk__gt=after)
-                .order_by("pk")[:CHUNK]
+                .order_by("pk")[:ITEMS]
             )
             if not pairs:
                 return
@@ -224,20 +224,24 @@ def _item(book: Book, pair: PreviewPair) -> ReviewItem:
 
 
 def _look(job: Job, preview: Preview, book: Book, progress: dict[str, Any]) -> dict[str, Any]:
-    """Takes the next keys of a rule that several contacts hold; the progress after it."""
+    """Takes the next keys of a rule that several contacts hold; the progress after it. Of a rule that is asked now
+    there is nothing to look for."""
     number = progress["rule"]
     rule, after = book.coming[number], progress["after"]
     findings = list(progress["rules"])
     if len(findings) == number:
         findings.append({"groups": 0, "contacts": 0, "pairs": 0, "joining": 0, "common": []})
-    found = groups.groups(account_id=book.account_id, signature_id=rule.signature.id, after=after, size=CHUNK)
-    pairs = _new_pairs(book, rule, found)
-    findings[number] = _added(findings[number], found, pairs)
-    ended = len(found) < CHUNK
+    found: list[Group] = []
+    if not any(groups.is_part_of(rule, each) for each in _known(book, rule)):
+        found = groups.groups(account_id=book.account_id, signature_id=rule.signature.id, after=after, size=KEYS)
+    some = _first_of(found)
+    pairs = _new_pairs(book, rule, some)
+    findings[number] = _added(findings[number], some, pairs)
+    ended = len(found) < KEYS and len(some) == len(found)
     progress = progress | {
         "rules": findings,
         "rule": number + ended,
-        "after": None if ended else found[-1].key,
+        "after": None if ended else some[-1].key,
     }
     with transaction.atomic():
         _keep(preview, [(rule, pair) for pair in pairs])
@@ -245,15 +249,30 @@ def _look(job: Job, preview: Preview, book: Book, progress: dict[str, Any]) -> d
     return progress
 
 
+def _first_of(found: Sequence[Group]) -> Sequence[Group]:
+    """As many as have no more than PAIRS pairs, one at least."""
+    pairs = 0
+    for number, group in enumerate(found):
+        pairs += 0 if group.size > TOO_COMMON else group.size * (group.size - 1) // 2
+        if pairs > PAIRS and number:
+            return found[:number]
+    return found
+
+
+def _known(book: Book, rule: Rule) -> list[Rule]:
+    """The rules whose matches are not new: those of now, and those that are asked before it."""
+    return [*book.rules.asked, *(each for each in book.coming if each.number < rule.number)]
+
+
 def _new_pairs(book: Book, rule: Rule, found: Iterable[Group]) -> list[NewPair]:
-    """What the rule would newly match: neither the current rules do, nor those before it."""
-    known = [*book.rules.asked, *(each for each in book.coming if each.number < rule.number)]
+    """What the rule would newly match."""
     keys = [group.key for group in found if group.size <= TOO_COMMON]
-    return groups.new_pairs(account_id=book.account_id, rule=rule, known=known, keys=keys)
+    return groups.new_pairs(account_id=book.account_id, rule=rule, known=_known(book, rule), keys=keys)
 
 
 def _added(finding: dict[str, Any], found: Iterable[Group], pairs: Sequence[NewPair]) -> dict[str, Any]:
-    common = [*finding["common"], *([group.key, group.size] for group in found)]
+    commonest = nlargest(COMMON, found, key=lambda group: group.size)
+    common = [*finding["common"], *([group.key, group.size] for group in commonest)]
     return {
         "groups": finding["groups"] + len({pair.key for pair in pairs}),
         "contacts": finding["contacts"] + len({contact for pair in pairs for contact in (pair.contact, pair.other)}),
@@ -265,18 +284,20 @@ def _added(finding: dict[str, Any], found: Iterable[Group], pairs: Sequence[NewP
 
 def _keep(preview: Preview, pairs: Iterable[tuple[Rule, NewPair]]) -> None:
     """Adds pairs to those that the preview shows."""
-    PreviewPair.objects.for_account(preview.account_id).bulk_create(
-        (
-            PreviewPair(
-                preview=preview,
-                rule=rule.number,
-                contact_id=pair.contact,
-                other_id=pair.other,
-                id_field_id=pair.id_field_id,
-            )
-            for rule, pair in pairs
-        ),
-        ignore_conflicts=True,
+    run_sql(
+        f"""
+        INSERT INTO contacts_previewpair (account_id, preview_id, rule, contact_id, other_id, id_field_id)
+        SELECT %s, %s, sent.rule, sent.contact, sent.other, sent.id_field
+        FROM {sent(rule="smallint", contact="uuid", other="uuid", id_field="bigint")} WHERE true
+        ON CONFLICT (account_id, preview_id, contact_id, other_id) DO NOTHING
+        """,
+        [
+            *(preview.account_id, preview.pk),
+            rows(
+                {"rule": rule.number, "contact": pair.contact, "other": pair.other, "id_field": pair.id_field_id}
+                for rule, pair in pairs
+            ),
+        ],
     )
 
 
@@ -292,8 +313,9 @@ def _came_since(book: Book, preview: Preview) -> list[tuple[Rule, NewPair]]:
         of = {"account_id": book.account_id, "signature_id": rule.signature.id}
         pairs = _new_pairs(book, rule, groups.keys_of(contact_ids=changed, **of))
         seen |= set(shown.filter(contact_id__in={pair.contact for pair in pairs}).values_list("contact_id", "other_id"))
-        came += [(rule, pair) for pair in pairs if (pair.contact, pair.other) not in seen]
-        seen |= {(pair.contact, pair.other) for pair in pairs}
+        both = {(UUID(pair.contact), UUID(pair.other)): pair for pair in pairs}
+        came += [(rule, pair) for ids, pair in both.items() if ids not in seen]
+        seen |= both.keys()
     return came
 
 
@@ -302,14 +324,19 @@ def _check(preview: Preview, came: Sequence[tuple[Rule, NewPair]], limit: int) -
     findings = findings_of(preview=preview)
     joins = any(finding["joining"] for finding in findings)
     for rule, pair in came:
-        named = f"{pair.contact} and {pair.other}"
+        named = _named(pair)
         if pair.id_field_id is not None and not joins:
             raise _outdated(f"{named} would join two ids of one system; the preview showed no such pair.")
         if not findings[rule.number - 1]["pairs"]:
             raise _outdated(f"Rule {rule.number} would match {named}; the preview showed no pair of that rule.")
     if len(came) > limit:
-        first = ", ".join(f"{pair.contact} and {pair.other}" for _, pair in came[:3])
-        raise _outdated(f"{len(came)} pairs came since, and you accept {limit}: {first} …")
+        first = ", ".join(_named(pair) for _, pair in came[:3])
+        pairs = "1 pair" if len(came) == 1 else f"{len(came)} pairs"
+        raise _outdated(f"{pairs} came since, and you accept {limit}: {first} …")
+
+
+def _named(pair: NewPair) -> str:
+    return f"{UUID(pair.contact)} and {UUID(pair.other)}"
 
 
 def _outdated(why: str) -> Conflict:

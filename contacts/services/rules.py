@@ -17,13 +17,15 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, FieldError, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
-from contacts import matching, normalise
-from contacts.models import Contact, ContactBook, ContactField, MatchKey, Policy, RuleSet, Signature
+from contacts import groups, matching, normalise
+from contacts.models import ContactBook, ContactField, MatchKey, Policy, RuleSet, Signature
 from contacts.services import saving, store
 
 MAX_RULES = 10
 MAX_FIELDS = 5
 MAX_BLOCKED = 1000
+CHUNK = 5000
+"""Contacts whose match keys are built in one go: as long as that takes, the account's writers wait."""
 IDENTIFY_NOBODY = {"boolean", "multiple_choice"}
 """Types of contact fields that can't be part of a rule."""
 
@@ -42,13 +44,11 @@ class Draft:
 
 def draft_of(*, rule_set: RuleSet) -> Draft:
     """What a rule set says, to start a draft from."""
-    found = Signature.objects.for_account(rule_set.account_id).in_bulk(rule_set.rules)
-    signatures = [found[pk] for pk in rule_set.rules]
     return Draft(
-        rules=[signature.fields for signature in signatures],
+        rules=[signature.fields for signature in rule_set.signatures],
         policy=rule_set.policy,
         blocked=rule_set.blocked,
-        folds_plus_tags=any(signature.folds_plus_tags for signature in signatures),
+        folds_plus_tags=any(signature.folds_plus_tags for signature in rule_set.signatures),
         phone_region=rule_set.phone_region,
     )
 
@@ -72,9 +72,9 @@ def begin(*, account: Account, draft: Draft, by: Actor) -> RuleSet:
     signatures = [_signature(account, list(rule), types, draft.folds_plus_tags, region) for rule in draft.rules]
     current = RuleSet.objects.for_account(account).get(pk=book.rule_set_id)
     is_ready = {signature.pk for signature in signatures} <= set(current.rules)
-    rule_sets = RuleSet.objects.for_account(account)
-    rule_set: RuleSet = rule_sets.create(
-        number=rule_sets.aggregate(last=Max("number"))["last"] + 1,
+    rows = RuleSet.objects.for_account(account)
+    rule_set: RuleSet = rows.create(
+        number=rows.aggregate(last=Max("number"))["last"] + 1,
         status=RuleSet.Status.READY if is_ready else RuleSet.Status.BUILDING,
         rules=[signature.pk for signature in signatures],
         policy=draft.policy,
@@ -90,7 +90,7 @@ def begin(*, account: Account, draft: Draft, by: Actor) -> RuleSet:
 
 
 @transaction.atomic
-def build(*, account: Account, rule_set_id: int, size: int = 1000) -> bool:
+def build(*, account: Account, rule_set_id: int, size: int = CHUNK) -> bool:
     """Builds the match keys of the next `size` contacts, in the order of their ids; true when there are no more.
 
     Raises NotFound `rule_set_not_found`, Conflict `rule_set_not_building`.
@@ -103,22 +103,21 @@ def build(*, account: Account, rule_set_id: int, size: int = 1000) -> bool:
         raise Conflict(f"{rule_set} is {rule_set.get_status_display().lower()}.", code="rule_set_not_building")
     reused = {rule.signature.id for rule in book.rules.asked}
     new = [signature for signature in book.rules.signatures if signature.id not in reused]
-    contacts = Contact.objects.for_account(account).order_by("pk")
-    if rule_set.built_to is not None:
-        contacts = contacts.filter(pk__gt=rule_set.built_to)
-    rows = list(contacts.values_list("pk", "values")[:size])
-    keys = ((signature.id, pk, matching.key(signature, values)) for pk, values in rows for signature in new)
+    names = {name for signature in new for name in signature.names}
+    contacts = groups.contacts(account_id=account.pk, fields=names, after=rule_set.built_to, size=size)
+    keys = ((signature.id, pk, matching.key(signature, values)) for pk, values in contacts for signature in new)
     saving.put_keys(book, [(signature, pk, key) for signature, pk, key in keys if key is not None])
-    rule_set.built_to = rows[-1][0] if rows else rule_set.built_to
-    if len(rows) < size:
+    rule_set.built_to = contacts[-1][0] if contacts else rule_set.built_to
+    if len(contacts) < size:
         rule_set.status = RuleSet.Status.READY
     RuleSet.objects.for_account(account).save_fields(rule_set, "built_to", "status")
     return rule_set.status == RuleSet.Status.READY
 
 
 @transaction.atomic
-def switch(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
-    """Makes a ready rule set the current one: the next write is decided by it.
+def switch(*, account: Account, rule_set_id: int, previewed: Mapping[str, Any] | None = None, by: Actor) -> RuleSet:
+    """Makes a ready rule set the current one: the next write is decided by it. `previewed`: what a preview showed, for
+    the account's activity.
 
     Raises NotFound `rule_set_not_found`, Conflict `rule_set_not_ready`.
     """
@@ -126,15 +125,15 @@ def switch(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     rule_set = find(account=account, rule_set_id=rule_set_id)
     if rule_set.status != RuleSet.Status.READY:
         raise Conflict(f"{rule_set} is {rule_set.get_status_display().lower()}, not ready.", code="rule_set_not_ready")
-    rule_sets = RuleSet.objects.for_account(account)
-    rule_sets.filter(status=RuleSet.Status.CURRENT).update(status=RuleSet.Status.SUPERSEDED)
+    rows = RuleSet.objects.for_account(account)
+    rows.filter(status=RuleSet.Status.CURRENT).update(status=RuleSet.Status.SUPERSEDED)
     rule_set.status = RuleSet.Status.CURRENT
-    rule_sets.save_fields(rule_set, "status")
+    rows.save_fields(rule_set, "status")
     ContactBook.objects.for_account(account).update(rule_set=rule_set, building=None)
     Account.objects.filter(pk=account.pk).update(phone_region=rule_set.phone_region)
     account.phone_region = rule_set.phone_region
     _retire_signatures(account, rule_set)
-    _record(account, "rule_set.published", rule_set, by)
+    _record(account, "rule_set.published", rule_set, by, None if previewed is None else dict(previewed))
     return rule_set
 
 
@@ -156,7 +155,7 @@ def cancel(*, account: Account, rule_set_id: int, by: Actor) -> RuleSet:
     return rule_set
 
 
-def publish(*, account: Account, draft: Draft, size: int = 1000, by: Actor) -> RuleSet:
+def publish(*, account: Account, draft: Draft, size: int = CHUNK, by: Actor) -> RuleSet:
     """Begins, builds to the end and switches. Raises what `begin` raises."""
     rule_set = begin(account=account, draft=draft, by=by)
     while not build(account=account, rule_set_id=rule_set.pk, size=size):

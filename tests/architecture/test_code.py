@@ -21,7 +21,7 @@ ROUND_THE_DOOR = {
     "contacts/admin/__init__.py": "counts across the accounts of one partner, narrowed to them",
     "contacts/admin/contacts.py": "searches across the accounts of one partner, narrowed to them",
     "contacts/admin/id_fields.py": "counts the ids of each row of a list that is narrowed",
-    "contacts/admin/rules.py": "lists the previews of one partner's accounts",
+    "contacts/admin/pairs.py": "lists the previews of one partner's accounts",
     "contacts/services/drafts.py": "deletes what is old, whose it may be",
     "contacts/services/files.py": "deletes what is old, whose it may be",
     "contacts/services/jobs.py": "takes up what any account's queue has",

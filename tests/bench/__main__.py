@@ -36,6 +36,9 @@ def main(given: Sequence[str] | None = None) -> int:
     if arguments.soak is not None:
         every = [["soak", "--seconds", str(arguments.soak)]]
         return run({SQLITE: every, POSTGRESQL: every})
+    if arguments.prove_preview is not None:
+        every = [["preview", "--prove", str(arguments.prove_preview)]]
+        return run({SQLITE: every, POSTGRESQL: every})
     path = arguments.json or Path(os.environ.get("LOCAL_DIR", ".local")) / "bench.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -55,6 +58,12 @@ def parse(given: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="where to write the findings; bench.json in LOCAL_DIR unless given")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="run the state machine of the engine instead")
+    parser.add_argument(
+        "--prove-preview",
+        type=int,
+        metavar="CONTACTS",
+        help="hold a preview over so many contacts against what the engine finds once the rules are published instead",
+    )
     parser.add_argument(
         "--people",
         type=Path,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from accounts.actor import SYSTEM
 from accounts.errors import Conflict, DomainError
 from accounts.models import Account, AuditEvent
-from contacts import groups, matching
+from contacts import groups
 from contacts.models import (
     Contact,
     ContactBook,
@@ -35,6 +35,7 @@ from contacts.services.previews import findings_of
 from contacts.services.rules import Draft
 from contacts.services.sync import Origin, Record
 from tests import factories
+from tests.contacts.pairs import found_by_the_engine
 from tests.contacts.test_statements import captured, unrestricted
 from tests.system import System
 from tests.work import work
@@ -59,19 +60,6 @@ def send(account: Account, id_field: IdField, people: Mapping[str, Mapping[str, 
     records = [Record(own, dict(values), Mode.MERGE) for own, values in people.items()]
     origin = Origin(UUID(int=0), "request")
     sync.write(account_id=account.pk, id_field_id=id_field.pk, records=records, origin=origin)
-
-
-def found_by_the_engine(account: Account) -> set[tuple[UUID, UUID]]:
-    """The pairs of which the current rules find the one by what the other one has."""
-    pairs = set()
-    with transaction.atomic():
-        book = store.lock(account.pk)
-        for contact in Contact.objects.for_account(account):
-            keys = [key for _, key in matching.look_ups(book.rules, contact.values)]
-            for holders in store.holders(book, keys, room=0).values():
-                if holders.count <= matching.TOO_COMMON:
-                    pairs |= {(contact.pk, other) for other in holders.oldest if contact.pk < other}
-    return pairs
 
 
 def shown(account: Account) -> set[tuple[UUID, UUID]]:
@@ -188,6 +176,8 @@ def test_every_table_that_it_reads_is_restricted_to_the_account(account: Account
             keys = [group.key for group in groups.groups(**of, after=None, size=10)]
             assert groups.groups(**of, after="0" * 32, size=10)
             assert groups.commonest(**of, size=10)
+            assert groups.examples(account_id=account.pk, keys=[(of["signature_id"], key) for key in keys])
+            assert groups.contacts(account_id=account.pk, fields={"lastName"}, after=UUID(int=0), size=10)
             assert groups.keys_of(**of, contact_ids=family.values())
             known = [*book.rules.asked, book.coming[1]]
             groups.new_pairs(account_id=account.pk, rule=book.coming[0], known=known, keys=keys)
@@ -250,9 +240,11 @@ class TestPublishing:
         self.publish(account, following)
         work()
         assert not shown(account)
-        event = AuditEvent.objects.filter(action="rule_set.previewed", account_id=account.pk).earliest("pk")
-        assert event.after is not None
-        assert event.after["rules"][0]["pairs"] == 1
+        event = AuditEvent.objects.filter(action="rule_set.published", account_id=account.pk).earliest("pk")
+        assert event.after == {
+            "rules": [{"groups": 1, "contacts": 2, "pairs": 1, "joining": 0}],
+            "pairs_since": 0,
+        }
 
     def test_pairs_that_came_since_are_accepted_up_to_the_limit(
         self, account: Account, family: dict[str, UUID], crm: System
@@ -333,7 +325,8 @@ class TestPublishing:
 def test_a_preview_that_is_interrupted_goes_on_where_it_was(
     account: Account, family: dict[str, UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(previews, "CHUNK", 1)
+    monkeypatch.setattr(previews, "KEYS", 1)
+    monkeypatch.setattr(rules, "CHUNK", 1)
     monkeypatch.setattr(jobs, "FIRST_DELAY", jobs.FIRST_DELAY * 0)
     step, calls = jobs.step, []
 

@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
@@ -147,9 +149,31 @@ class TestPreviews:
         told = agent.get(page).content.decode()
         assert "data-refresh" not in told
         assert "Matches nobody that the rules of now" in told
-        assert "1 groups of 3 contacts, 3 pairs." in told
-        assert "1 pairs have two ids of one system" in told
+        assert "1 group of 3 contacts, 3 pairs." in told
+        assert "the contacts of 1 pair have two ids of one system" in told
         assert "/publish/" in told
+
+    def test_it_tells_the_commonest_values_and_the_account_learns_of_it(self, agent: Client, account: Account) -> None:
+        seen = AuditEvent.objects.filter(account_id=account.pk, action="rule_set.values_seen_by_partner")
+        made = drafted(agent, account, rule_1_1="phoneNumber", rule_1_2="firstName", rule_2_1="phoneNumber")
+        before = seen.count()
+        page = agent.get(RULE_SET.format(made.pk, "change")).content.decode()
+        assert "0612345678 + Jan: 2 contacts" in page
+        assert "0612345678: 3 contacts" in page
+        assert seen.count() == before + 1
+        agent.get(RULE_SET.format(rule_set(account, 1).pk, "change"))
+        agent.post(RULE_SET.format(made.pk, "publish"), {"limit": "0"})
+        assert "0612345678" not in agent.get(RULE_SET.format(made.pk, "change")).content.decode()
+        assert seen.count() == before + 1
+
+    def test_a_page_asks_for_its_signatures_and_its_preview_once(self, agent: Client, account: Account) -> None:
+        made = drafted(agent, account, rule_1_1="phoneNumber")
+        for page in ("change", "publish"):
+            with CaptureQueriesContext(connection) as queries:
+                assert agent.get(RULE_SET.format(made.pk, page)).status_code == 200
+            asked = [query["sql"] for query in queries]
+            for table in ("contacts_signature", "contacts_preview"):
+                assert sum(f'FROM "{table}"' in sql or f'JOIN "{table}"' in sql for sql in asked) == 1, (page, table)
 
     def test_every_pair_is_listed_and_downloaded(self, agent: Client, account: Account) -> None:
         made = drafted(agent, account, rule_1_1="phoneNumber", rule_1_2="firstName")
@@ -186,6 +210,7 @@ class TestPreviews:
         assert agent.post(RULE_SET.format(made.pk, "discard")).status_code == 302
         assert rule_set(account, 2).status == "cancelled"
         assert agent.get(RULE_SET.format(made.pk, "publish")).status_code == 302
+        assert "Start from these rules…" in agent.get(RULE_SET.format(made.pk, "change")).content.decode()
         assert "/draft/" in agent.get(RULE_SET.format(rule_set(account, 1).pk, "change")).content.decode()
 
 
@@ -212,5 +237,5 @@ class TestPublishing:
         shop.send("2", phoneNumber="0687654321")
         page = agent.post(RULE_SET.format(made.pk, "publish"), {"limit": "0"})
         [error] = page.context["form"].errors["__all__"]
-        assert re.search(r"out of date\. 1 pairs came since, and you accept 0: \S+ and \S+ … Make it anew", error)
+        assert re.search(r"out of date\. 1 pair came since, and you accept 0: \S+ and \S+ … Make it anew", error)
         assert rule_set(account, 1).status == "current"

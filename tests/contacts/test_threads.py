@@ -13,9 +13,10 @@ from django.db import connection
 from accounts.actor import SYSTEM
 from contacts.models import Change, Contact, ContactBook, ExternalId, MatchKey
 from contacts.overlay import Record
-from contacts.services import merges, rules, sync
+from contacts.services import merges, previews, rules, sync
 from contacts.services.rules import Draft
 from tests.contacts.world import SYSTEMS, World
+from tests.work import work
 
 SHOP, CRM, _ = SYSTEMS
 WRITERS = ((SHOP, "street"), (SHOP, "city"), (CRM, "infix"), (CRM, "initials"))
@@ -122,3 +123,70 @@ def test_four_threads_and_people_make_no_duplicates_lose_nothing_and_never_lock_
     assert lost_updates(world, written) == []
     numbers = list(Change.objects.for_account(account).order_by("number").values_list("number", flat=True))
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+PEOPLE = 400
+BEFORE, AFTER = 20, 20
+"""Writes of each writer before the publication begins, and after it has ended."""
+
+
+def write_people(world: World, people: range, some: Barrier, done: Event) -> Iterator[tuple[str, str]]:
+    """One by one, as the CRM, the telephone numbers of the shop's people: external id, outcome."""
+    try:
+        left = AFTER
+        for number, person in enumerate(people):
+            if number == BEFORE:
+                some.wait(60)
+            [result] = sync.write(
+                account_id=world.account.pk,
+                id_field_id=world.id_fields[CRM].pk,
+                records=[Record(str(person), {"phoneNumber": phone(person)})],
+                origin=sync.Origin(None, ""),
+            )
+            yield str(person), str(result.outcome)
+            left -= done.is_set()
+            if not left:
+                return
+    finally:
+        connection.close()
+
+
+def phone(person: int) -> str:
+    return f"+3161234{person:04d}"
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_writers_meet_the_old_rules_or_the_new_ones_and_never_half_built_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "CHUNK", 20)
+    world = World((("email",),))
+    shop = [Record(str(person), {"phoneNumber": phone(person)}) for person in range(PEOPLE)]
+    twins = [Record(f"twin{person}", {"phoneNumber": phone(PEOPLE)}) for person in range(2)]
+    sync.write(
+        account_id=world.account.pk,
+        id_field_id=world.id_fields[SHOP].pk,
+        records=[*shop, *twins],
+        origin=sync.Origin(None, ""),
+    )
+    some, done = Barrier(3), Event()
+    parts = (range(0, PEOPLE, 2), range(1, PEOPLE, 2))
+    with ThreadPoolExecutor(2) as threads:
+        writers = [threads.submit(lambda part: list(write_people(world, part, some, done)), part) for part in parts]
+        try:
+            some.wait(60)
+            rule_set = previews.begin(account=world.account, draft=Draft([["phoneNumber"]]), by=SYSTEM)
+            work()
+            previews.publish(account=world.account, rule_set_id=rule_set.pk, limit=PEOPLE, by=SYSTEM)
+        finally:
+            done.set()
+        outcomes = dict(each for writer in writers for each in writer.result())
+
+    ids = ExternalId.objects.for_account(world.account).filter(id_field=world.id_fields[CRM])
+    under = dict(ids.values_list("value", "write__rule_set_id"))
+    linked = {person for person, outcome in outcomes.items() if outcome == "linked"}
+    assert linked == {person for person, rules_of_write in under.items() if rules_of_write == rule_set.pk}
+    assert {outcomes[person] for person in outcomes.keys() - linked} == {"created"}
+    assert len(linked) >= AFTER
+    assert len(outcomes) - len(linked) > 2 * BEFORE
+    keys = MatchKey.objects.for_account(world.account).filter(signature_id=rule_set.rules[0])
+    assert keys.count() == Contact.objects.for_account(world.account).count()

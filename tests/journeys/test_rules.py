@@ -57,7 +57,7 @@ def test_a_partner_changes_the_rules_with_open_eyes(
     if not java_script_enabled:
         page.get_by_role("link", name="Look again").click()
     main = page.get_by_role("main")
-    expect(main).to_contain_text("1 groups of 2 contacts, 1 pairs.")
+    expect(main).to_contain_text("1 group of 2 contacts, 1 pair.")
     assert shop.send("W2", phoneNumber="0612345678", lastName="jansen")["outcome"] == "created"
     page.get_by_role("link", name="Every pair").click()
     expect(page.get_by_role("main")).to_contain_text("Rule set 2")
@@ -70,7 +70,7 @@ def test_a_partner_changes_the_rules_with_open_eyes(
     page.get_by_role("button", name="Preview anew").click()
     work()
     page.reload()
-    expect(page.get_by_role("main")).to_contain_text("1 groups of 3 contacts, 3 pairs.")
+    expect(page.get_by_role("main")).to_contain_text("1 group of 3 contacts, 3 pairs.")
     publish(page)
     expect(page.get_by_text("Rule set 2 is current.")).to_be_visible()
 
