@@ -18,13 +18,23 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Playwright,
+    Request,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from integrations.models import Integration
 from tests.config.environment import ROOT
 from tests.factories import PASSWORD, rest_api
+from tests.journeys.keyboard import HANDS
 
 Visit = Callable[..., Page]
 
@@ -222,3 +232,11 @@ def visit(
 
     yield visit
     assert complaints == []
+
+
+@pytest.fixture
+def by_keyboard_on_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journeys that ask for it are walked by keyboard alone on SQLite, and by mouse on PostgreSQL."""
+    if connection.vendor == "sqlite":
+        for name, by_keys in HANDS.items():
+            monkeypatch.setattr(Locator, name, by_keys)

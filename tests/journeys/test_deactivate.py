@@ -11,6 +11,8 @@ from tests.factories import AccountFactory, PartnerFactory, UserFactory, authent
 from tests.journeys.conftest import Visit
 from tests.system import System
 
+pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
+
 REASON = "We move to another system."
 
 

@@ -10,6 +10,8 @@ from tests.journeys.conftest import Visit
 from tests.system import System
 from tests.work import work
 
+pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
+
 
 @pytest.fixture
 def owner(catalogue: Integration) -> User:

@@ -14,6 +14,8 @@ from tests.journeys.conftest import Visit
 from tests.system import System
 from tests.work import work
 
+pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
+
 ROWS = [f"{number};p{number}@example.com;Jan {number}" for number in range(1002, 1010)]
 CSV = (
     "\r\n".join(["Klantnummer;E-mail;Roepnaam;Maat", "1001;known@example.com;Ada", "1010;nobody;Piet", *ROWS]) + "\r\n"

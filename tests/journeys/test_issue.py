@@ -20,6 +20,8 @@ from integrations.models import Authentication, Integration
 from tests.factories import AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
 
+pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
+
 SECRET = re.compile(r"cs_[0-9A-Za-z]{46}")
 
 

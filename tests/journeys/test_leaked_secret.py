@@ -10,6 +10,8 @@ from integrations.services.authentications import Issued
 from tests.factories import AccountFactory, UserFactory, authentication_for
 from tests.journeys.conftest import Visit
 
+pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
+
 
 @pytest.fixture
 def owner(catalogue: Integration) -> User:
