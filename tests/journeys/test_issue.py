@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Account, User
 from contacts.models import Contact
 from integrations.models import Authentication, Integration
+from integrations.services import usage
 from tests.factories import AccountFactory, UserFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
 
@@ -126,7 +127,15 @@ def test_what_the_issued_page_offers_to_take_along_works(visit: Visit, owner: Us
     assert (answered["outcome"], answered["contact"]["id"]) == ("created", str(contact.pk))
     assert answered["contact"]["external_ids"] == {"webshopCustomerId": ["1001"]}
     page.goto(f"/settings/{account.number}/integrations/configurations/")
-    expect(page.get_by_role("row").filter(has_text="AFAS Belgium")).to_contain_text("from 127.0.0.1")
+    row = page.get_by_role("row").filter(has_text="AFAS Belgium")
+    expect(row).to_contain_text("from 127.0.0.1")
+    usage.flush()
+    page.reload()
+    expect(row.locator("[data-label='Requests in 30 days']")).to_have_text("1")
+    row.get_by_role("link", name="AFAS Belgium", exact=True).click()
+    [last] = page.get_by_role("table", name="Last requests").locator("tbody tr").all()
+    for told in ("POST", "201", "127.0.0.1"):
+        expect(last).to_contain_text(told)
 
 
 def test_a_reload_of_the_secret_shows_and_makes_nothing(visit: Visit, owner: User, account: Account) -> None:
