@@ -123,6 +123,7 @@ class TestTheFirstPage:
         assert {figure.label: total for figure, total in context["totals"]} == {
             "Possible duplicates": 3,
             "Open requests": 3,
+            "Keys that fail": 0,
         }
         _, cells = context["account_rows"][1]
         assert {figure.label: value for figure, value in cells}["Active licenses"] == 1

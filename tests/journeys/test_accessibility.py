@@ -83,8 +83,7 @@ def account(owner: User) -> Account:
     issued = authentication_for(account, id_field(account), system=SHOP)
     for status in (200, 404):
         use(issued.authentication.key, times=2, status=status)
-    shop = authentication_for(account, id_field(account), system=SHOP)
-    authentications.rotate(authentication=shop.authentication, secret_version=1, by=SYSTEM)
+    authentications.rotate(authentication=issued.authentication, secret_version=1, by=SYSTEM)
     id_field(account, "erpCustomerId")
     catalogue_service.save_integration(
         integration=None,

@@ -98,7 +98,8 @@ def test_a_license_ends_through_the_partner_and_comes_back(
     page.get_by_label("Who").fill(agent.email[:9])
     page.get_by_label("What", exact=True).select_option(label="License: anything")
     page.get_by_role("button", name="Filter").click()
-    [event] = page.get_by_role("table", name="Activity").locator("tbody tr").all()
+    event = page.get_by_role("table", name="Activity").locator("tbody tr")
+    expect(event).to_have_count(1)
     for said in (agent.email, "127.0.0.1", "License cancelled", "As you wish."):
         expect(event).to_contain_text(said)
     with page.expect_download() as download:

@@ -42,6 +42,12 @@ def press(page: Page, target: Locator, key: str = "Enter") -> None:
     page.keyboard.press(key)
 
 
+def press_key(page: Page, key: str) -> None:
+    """Once the page listens."""
+    expect(page.locator(".keys")).to_be_visible()
+    page.keyboard.press(key)
+
+
 def look_at_the_first(page: Page) -> None:
     main = page.get_by_role("main")
     press(page, page.get_by_label("Account settings").get_by_role("link", name="Review 2 open"))
@@ -49,9 +55,9 @@ def look_at_the_first(page: Page) -> None:
     press(page, main.get_by_role("link", name="Jan and Johan"))
     expect(main).to_contain_text("Alike by rule 1 (E-mail), but one system has an id for each")
     address = page.url
-    page.keyboard.press("j")
+    press_key(page, "j")
     expect(main).to_contain_text("Bea")
-    page.keyboard.press("k")
+    press_key(page, "k")
     page.wait_for_url(address)
 
 
@@ -65,7 +71,7 @@ def merge_with_a_choice(page: Page) -> None:
         press(page, names.get_by_role("radio", name=name), "Space")
     press(page, page.get_by_role("radio", name="Jan (older)"), "Space")
     expect(names.get_by_role("radio", name="Johan")).to_be_checked()
-    page.keyboard.press("m")
+    press_key(page, "m")
     expect(page.get_by_role("status")).to_contain_text("Merged: there is one contact now")
 
 
@@ -73,10 +79,10 @@ def refuse_the_second(page: Page) -> None:
     """Keys that are off do nothing."""
     main, on = page.get_by_role("main"), page.get_by_role("checkbox", name="On")
     press(page, on, "Space")
-    page.keyboard.press("n")
+    press_key(page, "n")
     expect(main.get_by_role("button", name="Not a match")).to_be_visible()
     press(page, on, "Space")
-    page.keyboard.press("n")
+    press_key(page, "n")
     expect(main).to_contain_text("Nothing waits for you")
 
 
@@ -107,12 +113,12 @@ def put_aside_what_is_too_common(page: Page, account: Account) -> None:
     crowd = ReviewItem.objects.for_account(account).get(kind="too_common")
     page.goto(f"/settings/{account.number}/contacts/review/{crowd.pk}/")
     press(page, page.get_by_role("main").get_by_role("link", name=f"ask {account.partner} to block it"))
-    why = page.get_by_role("dialog").get_by_label("Why?")
+    why = page.get_by_role("dialog").get_by_label("Reason")
     why.focus()
     page.keyboard.type("nobody, many, later")
     expect(why).to_have_value("nobody, many, later")
     page.keyboard.press("Escape")
-    page.keyboard.press("l")
+    press_key(page, "l")
     expect(page.get_by_role("status")).to_contain_text("Put aside")
     crowd.refresh_from_db()
     assert crowd.state == "later"

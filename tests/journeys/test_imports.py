@@ -58,6 +58,10 @@ def upload(page: Page, name: str = "klanten.csv") -> None:
     page.get_by_role("button", name="Upload").click()
 
 
+SETTLED = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"
+"""That what was just put into the page is listened to."""
+
+
 def map_columns(page: Page) -> None:
     """The preview follows what is chosen, by itself."""
     expect(page.get_by_role("heading", name="What is in klanten.csv?")).to_be_visible()
@@ -68,12 +72,16 @@ def map_columns(page: Page) -> None:
     expect(page.get_by_label("Maat")).to_have_value("")
     name.select_option("")
     expect(preview).to_contain_text("1 unchanged, 1 rejected, 8 created")
+    page.wait_for_function(SETTLED)
     name.select_option("email")
     expect(page.get_by_text("Column 2 goes there already.")).to_be_visible()
+    page.wait_for_function(SETTLED)
     name.select_option("firstName")
     expect(preview).to_contain_text("1 updated")
+    page.wait_for_function(SETTLED)
     page.get_by_label("Between two columns").select_option(label="Comma ,")
     expect(page.get_by_text("Say which column holds the ids")).to_be_visible()
+    page.wait_for_function(SETTLED)
     page.get_by_label("Between two columns").select_option(label="Semicolon ;")
     expect(preview).to_contain_text("1 updated")
 
