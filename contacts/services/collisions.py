@@ -101,12 +101,12 @@ def _lines(sample: str) -> Iterator[tuple[int, list[str]]]:
     lines = sample.removeprefix("\ufeff").splitlines()
     if sum(bool(line.strip()) for line in lines) > MAX_LINES + 1:
         raise ValidationFailed.of("sample", "too_many", f"Send at most {MAX_LINES:,} lines; a sample is enough.")
-    first = next((line for line in lines if line.strip()), "")
-    delimiter = max(rows.DELIMITERS, key=first.count)
     is_first = True
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        # Each line by its own: what is pasted comes from here and there, and a header may be written otherwise.
+        delimiter = max(rows.DELIMITERS, key=line.count)
         try:
             cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
         except csv.Error:

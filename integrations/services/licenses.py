@@ -16,7 +16,8 @@ from integrations.models import Integration, License, Price
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a license costs: amounts in `currency`, days in the account's time zone."""
+    """What a license costs: amounts in `currency`, days in the account's time zone. `continues`: it begins when the
+    present one ends."""
 
     currency: str
     amount_per_month: Decimal
@@ -24,6 +25,7 @@ class Quote:
     active_from: datetime
     starts_on: date
     next_charge_on: date
+    continues: bool
 
 
 def quote(*, account: Account, integration: Integration, now: datetime | None = None) -> Quote:
@@ -52,6 +54,7 @@ def quote(*, account: Account, integration: Integration, now: datetime | None = 
         active_from=active_from,
         starts_on=starts_on,
         next_charge_on=billing.next_period_starts_on(starts_on),
+        continues=bool(running),
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from contacts import matching, overlay, state
 from contacts.overlay import Chunk, Holders
-from contacts.provenance import Entry, Parted, Stamp
+from contacts.provenance import Entry, Parted, Stamp, part
 from contacts.services import merged_items, merges, saving, splits, store
 from tests.contacts import machine
 from tests.contacts.machine import Matching
@@ -117,8 +117,7 @@ def forget_the_last_contact(patch: Patch) -> None:
 
 def split_without_giving_back(patch: Patch) -> None:
     """The contact keeps the values of the id that was split off."""
-    real = splits.part
-    patch.setattr(splits, "part", lambda entry, value, writer: Parted(real(entry, value, writer).went, value, entry))
+    patch.setattr(splits, "part", lambda entry, value, writer: Parted(part(entry, value, writer).went, value, entry))
 
 
 def undo_without_what_came_since(patch: Patch) -> None:

@@ -102,6 +102,15 @@ def test_what_the_rules_refuse_is_counted_as_that(admin: Client, cast: Cast) -> 
     assert (found.ambiguous, found.id_conflicts, found.rejects) == (1, 1, True)
 
 
+@pytest.mark.usefixtures("crm")
+def test_each_line_may_have_its_own_delimiter(admin: Client, cast: Cast) -> None:
+    found = check(admin, cast, "Number;E-mail\n1001,new@example.com\n1002\tother@example.com\n7;x@example.com").context[
+        "found"
+    ]
+    assert [count for _, count in found.equal] == [2]
+    assert (found.records, found.unreadable) == (3, [])
+
+
 def test_a_file_does_as_well(admin: Client, cast: Cast) -> None:
     body = "\ufeffnumber,email\n1,a@example.com\n".encode()
     found = check(admin, cast, "", file=SimpleUploadedFile("s.csv", body)).context["found"]

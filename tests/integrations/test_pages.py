@@ -101,6 +101,15 @@ class TestOverview:
             assert "Cancelled" in page
             assert "Activate" in page
 
+    def test_a_license_that_goes_on_says_nothing_of_its_cancellation(self, cast: Cast, owner: Client) -> None:
+        license_ = license_for(cast.account)
+        licenses.cancel(license=license_, at_period_end=True, reason="No longer used.", by=SYSTEM)
+        offer = owner.get(path("activate", cast.account, code="rest-api")).text
+        assert "Charged for going on" in offer
+        assert "Charged today" not in offer
+        licenses.buy(account=cast.account, integration=license_.integration, by=SYSTEM)
+        assert "No longer used." not in overview(owner, cast.account)
+
     def test_days_are_those_of_the_account(self, cast: Cast, owner: Client) -> None:
         with time_machine.travel(datetime(2026, 3, 10, 23, 30, tzinfo=UTC), tick=False):
             license_for(cast.account)

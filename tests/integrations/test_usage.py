@@ -3,14 +3,16 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.actor import SYSTEM
 from accounts.models import Account
@@ -306,3 +308,26 @@ def test_rows_are_the_accounts_of_the_key(system: System, account: Account) -> N
         [row] = model.objects.for_account(account)
         assert row.authentication_id == system.issued.authentication.pk
         assert model.all_accounts.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_writes_what_was_noted_and_once_more_when_the_process_ends(
+    system: System, account: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Thread(target=Event().wait, args=(0.5,))
+    process.start()
+    monkeypatch.setattr(usage, "main_thread", lambda: process)
+    settings.USAGE_FLUSH_SECONDS = 0.01
+    with monkeypatch.context() as failing:
+        failing.setattr(usage, "_write", Mock(side_effect=OperationalError))
+        note(system.issued.authentication.key)
+        writer = usage._noted.writer
+        assert writer is not None
+        while not usage._write.called or not usage._noted.hours:  # type: ignore[attr-defined]
+            assert writer.is_alive()
+    note(system.issued.authentication.key)
+    assert usage._noted.writer is writer
+    writer.join(10)
+    settings.USAGE_FLUSH_SECONDS = 0
+    assert not usage._noted.hours
+    assert UsageHour.objects.for_account(account).get().requests == 2
