@@ -4,13 +4,14 @@ Nothing is written to contacts by any of this; what an import would do is forese
 """
 
 import itertools
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.actor import SYSTEM, Actor
-from accounts.errors import ValidationFailed
+from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Account
 from accounts.permissions import Capability
 from accounts.services import audit, members
@@ -126,4 +127,5 @@ def delete_old() -> None:
     before = timezone.now() - KEPT
     waiting = Import.all_accounts.filter(job__state=Job.State.DRAFT, job__created_at__lt=before)
     for source in waiting.select_related("job", "file", "account"):
-        discard(source=source, by=SYSTEM)
+        with suppress(Conflict):  # somebody started it at this moment, or another worker was faster
+            discard(source=source, by=SYSTEM)

@@ -1,6 +1,7 @@
 """Erasing a contact, and lifting what its erasure left behind."""
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -87,11 +88,10 @@ def lift(*, account: Account, id_field_id: int, external_id: str, by: Actor) -> 
 def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
     """Deletes what there is of a contact and of those merged into it; a change tells that it is gone."""
     gone = _with_merged(account, contact_id)
+    _forget_merges(account, gone)
     ReviewItem.objects.for_account(account).filter(Q(contact__in=gone) | Q(other__in=gone)).delete()
     for model in (MatchKey, ExternalId, FormerId):
         model.objects.for_account(account).filter(contact__in=gone).delete()
-    merges = Merge.objects.for_account(account).filter(Q(survivor_id__in=gone) | Q(loser_id__in=gone))
-    merges.filter(state=Merge.State.DONE).update(state=Merge.State.ERASED, before=None)
     idempotency.forget(account_id=account.pk, contact_ids=gone)
     search_index.forget(account_id=account.pk, contact_ids=gone)
     saving.delete_contacts(hand.book, gone)
@@ -102,6 +102,31 @@ def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
     )
     ContactBook.objects.for_account(account).update(last_change=number)
     audit.record(account=account, action="contact.erased", object_id=contact_id, object_label=str(contact_id), by=by)
+
+
+def _forget_merges(account: Account, gone: Collection[UUID]) -> None:
+    """No merge of the contacts can be undone any more, nor one that remembers what came through their ids: an id that
+    was split off since has left its values in what was there before the merge. People merge, so there are few."""
+    ids = {
+        pair
+        for model in (ExternalId, FormerId)
+        for pair in model.objects.for_account(account)
+        .filter(contact__in=gone)
+        .order_by()
+        .values_list("id_field_id", "value")
+    }
+    done = Merge.objects.for_account(account).filter(state=Merge.State.DONE)
+    forgotten = [
+        merge.pk for merge in done.iterator() if {merge.survivor_id, merge.loser_id} & {*gone} or ids & _ids_in(merge)
+    ]
+    done.filter(pk__in=forgotten).update(state=Merge.State.ERASED, before=None)
+
+
+def _ids_in(merge: Merge) -> set[tuple[int, str]]:
+    """The ids that a merge moved, and those through which anything was written that it remembers."""
+    before: dict[str, Any] = merge.before or {}
+    sides = [before[side]["provenance"].get("stamps", ()) for side in ("survivor", "loser")]
+    return {(id_field, value) for rows in (*sides, before["ids"]) for id_field, value, *_ in rows}
 
 
 def _with_merged(account: Account, contact_id: UUID) -> list[UUID]:

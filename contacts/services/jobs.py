@@ -196,8 +196,9 @@ def _change(job: Job, allowed: tuple[str, ...], **fields: Any) -> None:
     """Raises Conflict `job_state` unless the job is in one of the allowed states."""
     jobs = Job.objects.for_account(job.account_id)
     if not jobs.filter(pk=job.pk, state__in=allowed).update(**fields):
-        now = jobs.values_list("state", flat=True).get(pk=job.pk)
-        raise Conflict(f"That can't be done now: it is {State(now).label.lower()}.", code="job_state")
+        now = jobs.values_list("state", flat=True).filter(pk=job.pk).first()
+        what = "gone" if now is None else State(now).label.lower()
+        raise Conflict(f"That can't be done now: it is {what}.", code="job_state")
 
 
 def _queue(job: Job, after: timedelta = timedelta(0)) -> None:

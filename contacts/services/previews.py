@@ -304,7 +304,8 @@ def _keep(preview: Preview, pairs: Iterable[tuple[Rule, NewPair]]) -> None:
 def _came_since(book: Book, preview: Preview) -> list[tuple[Rule, NewPair]]:
     """The pairs that the contacts which changed since the preview would newly make. Raises Conflict."""
     changes = Change.objects.for_account(book.account_id).filter(number__gt=preview.job.progress["change"])
-    changed = set(changes.values_list("contact_id", flat=True).distinct()[: MAX_CHANGED + 1])
+    # Without an order: one by number would make every change of a contact another row.
+    changed = set(changes.order_by().values_list("contact_id", flat=True).distinct()[: MAX_CHANGED + 1])
     if len(changed) > MAX_CHANGED:
         raise _outdated(f"More than {MAX_CHANGED:,} contacts have changed since.")
     shown = PreviewPair.objects.for_account(book.account_id).filter(preview=preview)

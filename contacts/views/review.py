@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.errors import Conflict, DomainError
+from accounts.errors import Conflict, DomainError, NotFound
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_review as queries
@@ -82,7 +82,7 @@ class ReviewItemView(AccountView):
                 raise Conflict(f"This was decided already: {item.get_state_display().lower()}.")
             if (refused := decide(item)) is not None:
                 return refused
-        except Conflict as error:
+        except (Conflict, NotFound) as error:
             messages.error(self.request, f"{error.detail} Nothing was done.")
         following = queries.next_to_decide(self.account, self.wanted, item.pk)
         if following is None:
@@ -105,7 +105,7 @@ class ReviewItemView(AccountView):
                 versions=form.cleaned_data["versions"],
                 by=self.actor,
             )
-        except Conflict:
+        except (Conflict, NotFound):
             raise
         except DomainError as error:
             return self.show(item, status=409, refusal=error.detail)

@@ -35,6 +35,12 @@ class Merge:
     crowds: dict[Key, tuple[tuple[int, str] | None, tuple[int, str]]] = field(default_factory=dict)
 
 
+def writers(contact: Contact) -> set[Writer]:
+    """Through whom anything came that is there, or was."""
+    found = {stamp.writer for entry in contact.entries.values() for stamp in (entry.stamp, *entry.shared)}
+    return found | {entry.before[1].writer for entry in contact.entries.values() if entry.before}
+
+
 def take_back(items: dict[K, V], changes: dict[K, tuple[V | None, V]]) -> None:
     """What nobody has decided since is again what it was."""
     for key, (before, after) in changes.items():
@@ -201,12 +207,14 @@ class People(Oracle):
             gone |= more
         if by_person:
             self.erased |= {writer for writer, to in self.ids.items() if to == name}
+        theirs = {writer for ids in (self.ids, self.former) for writer, to in ids.items() if to in gone}
         self.ids = {writer: to for writer, to in self.ids.items() if to not in gone}
         self.former = {writer: to for writer, to in self.former.items() if to not in gone}
         self.pairs = {pair: item for pair, item in self.pairs.items() if not gone & set(pair)}
         self.contacts = {n: contact for n, contact in self.contacts.items() if n not in gone}
         for merge in self.merges:
-            if merge.state == "done" and {merge.survivor, merge.loser} & gone:
+            kept = merge.ids.union(*map(writers, merge.before.values()))
+            if merge.state == "done" and ({merge.survivor, merge.loser} & gone or kept & theirs):
                 merge.state = "contact_erased"
         return "erased"
 

@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.actor import SYSTEM
+from accounts.errors import Conflict
 from accounts.models import Account, AuditEvent, Membership, Role
 from contacts.forms import MappingForm
 from contacts.management.commands.worker import tidy_up
@@ -379,10 +381,13 @@ def test_pause_resume_and_cancel(admin: Client, cast: Cast, field: IdField) -> N
 
 def test_a_draft_is_thrown_away_by_hand_or_after_a_day(admin: Client, cast: Cast, field: IdField) -> None:
     draft = drafted(admin, field)
+    seen = Import.objects.for_account(cast.account).select_related("job", "file", "account").get(pk=draft.pk)
     answer = admin.post(path(cast.account, "import-cancel", pk=draft.pk), follow=True)
     assert "Nothing was imported" in text_of(answer)
     old, young, started = drafted(admin, field), drafted(admin, field), drafted(admin, field)
     admin.post(path(cast.account, "import-map", pk=started.pk), {**answers(HEADER, CHOSEN), "start": "yes"})
+    with pytest.raises(Conflict, match="it is gone"):
+        drafts.discard(source=seen, by=SYSTEM)
     before = timezone.now() - drafts.KEPT - timedelta(minutes=1)
     Job.all_accounts.filter(pk__in=[old.job_id, started.job_id]).update(created_at=before)
     tidy_up()

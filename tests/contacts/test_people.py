@@ -227,6 +227,14 @@ class TestErasure:
         last = Change.objects.for_account(world.account).order_by("number").last()
         assert (last.kind, last.contact_id) == ("erased", world.id_of(0))
 
+    def test_a_merge_forgets_whoever_was_split_off_since(self, world: World) -> None:
+        done = merge(world)
+        world.split(CRM, "1")
+        apart = ExternalId.objects.for_account(world.account).get(value="1", id_field=world.id_fields[CRM]).contact_id
+        erasure.erase(account=world.account, contact_id=apart, by=BY)
+        assert "piet@example.com" not in everywhere(world)
+        assert code_of(lambda: undo(world, done)) == "contact_erased"
+
     def test_its_ids_are_refused_until_an_owner_lifts_it(self, world: World) -> None:
         erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
         assert world.write(SHOP, [Sent("1", {"email": "jan@example.com"})])[0].outcome == "contact_erased"

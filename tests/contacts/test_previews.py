@@ -246,6 +246,17 @@ class TestPublishing:
             "pairs_since": 0,
         }
 
+    def test_a_contact_that_changed_often_hides_no_other(
+        self, account: Account, family: dict[str, UUID], crm: System, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(previews, "MAX_CHANGED", 4)
+        rule_set = previewed(account, Draft(rules=[["phoneNumber"]]))
+        for number in range(6):
+            change(crm, "piet", city=f"Ede {number}")
+        change(crm, "new", phoneNumber="0687654320")
+        change(crm, "same", phoneNumber="0687654320")
+        assert "1 pair came since, and you accept 0" in self.outdated(account, rule_set, limit=0)
+
     def test_pairs_that_came_since_are_accepted_up_to_the_limit(
         self, account: Account, family: dict[str, UUID], crm: System
     ) -> None:

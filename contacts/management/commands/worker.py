@@ -97,7 +97,7 @@ def _look_after(done: Event) -> None:
             if time.monotonic() - tidied > TIDY:
                 tidy_up()
                 tidied = time.monotonic()
-        except DatabaseError:
+        except Exception:  # whatever it was: who looks after jobs must not be gone
             log.exception("worker_look_failed")
         if done.wait(LOOK):
             connection.close()
@@ -110,7 +110,7 @@ def _keep_searchable(done: Event) -> None:
         try:
             close_old_connections()
             search_index.catch_up_all(stopping=done)
-        except DatabaseError:
+        except Exception:
             log.exception("worker_search_failed")
         if done.wait(LOOK_FOR_CHANGES):
             connection.close()
