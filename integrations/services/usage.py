@@ -161,8 +161,13 @@ def _start_writer() -> None:
     """Not before there is something to write: no thread survives the fork by which a server starts a process."""
     if settings.USAGE_FLUSH_SECONDS and (_noted.writer is None or not _noted.writer.is_alive()):
         # No daemon: Python waits for it at the end of every process that ends by itself.
-        _noted.writer = Thread(target=_keep_writing, name="usage", daemon=False)
-        _noted.writer.start()
+        writer = Thread(target=_keep_writing, name="usage", daemon=False)
+        try:
+            writer.start()
+        except RuntimeError as error:  # no thread to be had; the next request tries again
+            log.warning("usage_writer_not_started", reason=str(error))
+        else:
+            _noted.writer = writer
 
 
 def _keep_writing() -> None:

@@ -310,6 +310,17 @@ def test_rows_are_the_accounts_of_the_key(system: System, account: Account) -> N
         assert model.all_accounts.count() == 2
 
 
+def test_a_call_is_answered_when_no_thread_can_be_started(
+    system: System, account: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.USAGE_FLUSH_SECONDS = 60
+    monkeypatch.setattr(usage.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+    for number in "12":
+        assert system.send(number, firstName="Jan")["outcome"] == "created"
+    assert usage._noted.writer is None
+    assert counted(account) == {"requests": 2, "errors": 0, "contacts_read": 0, "contacts_written": 2}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_thread_writes_what_was_noted_and_once_more_when_the_process_ends(
     system: System, account: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
