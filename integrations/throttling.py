@@ -113,8 +113,13 @@ class Counter:
             while tally.taken < in_cache:
                 key = keys[tally.taken]
                 tally.taken += 1
+                if key in known:
+                    continue
                 # For no longer than the window, or they would push others out; clocks may differ by some seconds.
-                if key not in known and cache.add(key, 1, timeout=WINDOW + 5 - int(time.time()) % WINDOW):
+                if cache.add(key, 1, timeout=WINDOW + 5 - int(time.time()) % WINDOW):
+                    return True
+                if cache.get(key) is None:  # nobody else took it: the database's cache hides that it can't write
+                    log.error("throttle_cache_unwritable")
                     return True
         except Exception:  # whatever the cache's client raises
             log.exception("throttle_cache_unavailable")
@@ -157,8 +162,11 @@ def count_failure(request: Request, key: str) -> None:
     address = client_address(request._request) or "unknown"
     if ":" in address:
         address = str(IPv6Network((address.partition("%")[0], 64), strict=False))
-    standings = [counter.count(f"failures:{address}", limit)]
+    counts = {f"failures:{address}": limit}
     if key:
-        standings.append(counter.count(f"failures:{address}:{key}", -(-limit // 4)))
-    if not all(each.is_within for each in standings):
-        raise Throttled("Too many sign-ins from this address have failed. Wait a minute.", wait=standings[0].wait)
+        counts[f"failures:{address}:{key}"] = -(-limit // 4)
+    for who, most in counts.items():
+        # The address first: beyond its limit nothing more is kept of the keys that it makes up.
+        standing = counter.count(who, most)
+        if not standing.is_within:
+            raise Throttled("Too many sign-ins from this address have failed. Wait a minute.", wait=standing.wait)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
@@ -95,6 +95,23 @@ def test_without_the_cache_there_is_no_limit_but_service(
     assert "throttle_cache_unavailable" in caplog.text
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.django_db
+def test_a_cache_that_cannot_be_written_keeps_nobody_out(caplog: pytest.LogCaptureFixture) -> None:
+    written = []
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("INSERT"):
+            written.append(sql)
+            raise OperationalError("the disk is full")
+        return execute(sql, params, many, context)
+
+    counter = Counter()
+    with connection.execute_wrapper(refuse):
+        assert all(counter.count("a", 100).is_within for _ in range(100))
+    assert len(written) == caplog.text.count("throttle_cache_unwritable") == SHARES - 1
+
+
 @pytest.mark.usefixtures("memory", "clock")
 def test_those_who_began_first_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throttling, "MOST_KNOWN", 3)
@@ -159,6 +176,16 @@ def test_wrong_secrets_are_throttled_and_keep_the_right_one_from_nothing(setting
     assert not {"WWW-Authenticate", "RateLimit-Limit"} & set(answer.headers)
     settings.API_FAILURES_PER_MINUTE = 0
     assert tries(guessing, 1) == [401]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.django_db
+def test_an_address_beyond_its_limit_leaves_nothing_for_the_keys_that_it_makes_up(settings: Settings) -> None:
+    settings.API_FAILURES_PER_MINUTE = 3
+    wrong = [credentials.issue({1: b"p" * 32}) for _ in range(5)]
+    assert [tries(f"Token {each.key}:{each.secret}", 1) for each in wrong] == [[401]] * 3 + [[429]] * 2
+    known = [f"failures:192.0.2.7:{each.key}" for each in wrong[:3]]
+    assert {*throttling.counter._tallies} == {"failures:192.0.2.7", *known}
 
 
 @pytest.mark.usefixtures("clock")
