@@ -102,6 +102,7 @@ class KeyAuthentication(BaseAuthentication):
         if known is None or which is None:
             throttling.count_failure(request, key)
             raise _refusal()
+        request._request.secret_was_right = True  # type: ignore[attr-defined]  # for integrations.middleware
         _check(known, which)
         _check_network(known.caller, request)
         _remember_use(known, request)

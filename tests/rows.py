@@ -49,7 +49,7 @@ def use(key: str, *, status: int = 200, times: int = 1, at: datetime | None = No
             request_id=f"request-{number}",
             milliseconds=4,
         )
-        usage.record_call(key=key, call=call, contacts_read=call.contacts)
+        usage.record_call(key=key, call=call, secret_was_right=True, contacts_read=call.contacts)
     usage.flush()
 
 

@@ -30,7 +30,7 @@ MAX_CALLS = 5_000
 MAX_HOURS = 10_000
 """Keys, times the hours of an outage, that are counted until they are written."""
 MAX_REFUSED = 1_000
-"""Beyond it, keys that were not let in aren't counted: anybody can make them up."""
+"""Beyond it, keys that came without their secret aren't counted: anybody can make them up."""
 
 
 class Call(NamedTuple):
@@ -92,10 +92,12 @@ class _Noted:
 _noted = _Noted()
 
 
-def record_call(*, key: str, call: Call, contacts_read: int = 0, contacts_written: int = 0) -> None:
+def record_call(
+    *, key: str, call: Call, secret_was_right: bool, contacts_read: int = 0, contacts_written: int = 0
+) -> None:
     """Notes a request that was answered. Keys that don't exist are left out when it is written."""
     hour = _Hour(1, int(call.status >= 400), contacts_read, contacts_written)
-    room = MAX_REFUSED if call.status == 401 else MAX_HOURS
+    room = MAX_HOURS if secret_was_right else MAX_REFUSED
     with _noted.lock:
         if _count(key, _hour_of(call.at), hour, room):
             _noted.calls.append((key, call))

@@ -155,8 +155,9 @@ def test_a_call_that_is_refused_before_anybody_looks_at_its_key_counts_too(syste
     assert [call.status for call in calls(account)] == [406]
 
 
-def test_a_key_elsewhere_is_no_call(system: System, account: Account) -> None:
-    assert Client(headers={"authorization": system.authorization}).get("/healthz").status_code == 200
+@pytest.mark.parametrize("path", ["/healthz", "/api/v1/schema", "/api/v1/docs"])
+def test_a_key_where_nobody_asks_for_it_is_no_call(system: System, account: Account, path: str) -> None:
+    assert Client(headers={"authorization": system.authorization}).get(path).status_code == 200
     assert calls(account) == []
 
 
@@ -211,9 +212,9 @@ def test_a_flush_takes_the_same_few_statements_for_one_key_and_for_many(account:
     assert len(captured) == 0
 
 
-def note(key: str, at: datetime | None = None, status: int = 200) -> None:
+def note(key: str, at: datetime | None = None, status: int = 200, *, secret_was_right: bool = True) -> None:
     call = usage.Call(at or timezone.now(), "GET", "api-me", status, 0, None, "request", 1)
-    usage.record_call(key=key, call=call)
+    usage.record_call(key=key, call=call, secret_was_right=secret_was_right)
 
 
 def test_flushes_add_up_by_the_hour(system: System, account: Account) -> None:
@@ -280,14 +281,30 @@ def test_memory_is_bounded_and_counts_outlive_details(
     for _ in range(50):
         note(key)
     for number in range(50):
-        note(f"ck_{number}", status=401)
+        note(f"ck_{number}", secret_was_right=False)
     note("ck_other")
     note("ck_one_too_many")
-    note(key, status=401)
+    note(key, secret_was_right=False)
     assert len(usage._noted.calls) == 10
     assert [name for name, _ in usage._noted.hours] == [key, "ck_0", "ck_other"]
     assert usage._noted.dropped == 50
     assert counted(account)["requests"] == 51
+
+
+@pytest.mark.parametrize("path", ["/me", "/nowhere"])
+def test_made_up_keys_are_not_counted_beyond_their_room_whatever_they_are_told(
+    system: System, account: Account, monkeypatch: pytest.MonkeyPatch, settings: Settings, path: str
+) -> None:
+    monkeypatch.setattr(usage, "MAX_REFUSED", 1)
+    settings.API_FAILURES_PER_MINUTE = 1
+    for number in range(3):
+        headers = {"authorization": f"Token ck_{str(number) * 20}:{system.issued.secret}", "Accept": "text/csv"}
+        Client().get(f"/api/v1{path}", headers=headers)
+        Client().get(f"/api/v1{path}", headers={"authorization": headers["authorization"]})
+    assert len(usage._noted.hours) == 1
+    assert system.call("GET", "/me").status_code == 200
+    assert len(usage._noted.hours) == 2
+    assert counted(account)["requests"] == 1
 
 
 def test_a_forked_process_does_not_write_what_its_parent_noted(system: System, account: Account) -> None:
@@ -314,7 +331,7 @@ def test_a_call_is_answered_when_no_thread_can_be_started(
     system: System, account: Account, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.USAGE_FLUSH_SECONDS = 60
-    monkeypatch.setattr(usage.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+    monkeypatch.setattr(Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     for number in "12":
         assert system.send(number, firstName="Jan")["outcome"] == "created"
     assert usage._noted.writer is None
