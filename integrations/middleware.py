@@ -10,7 +10,6 @@ from accounts.rest import API
 from integrations.authentication import read_header
 from integrations.services import usage
 
-
 FOR_EVERYBODY = {"api-schema", "api-docs"}
 """Routes that ask nobody who they are."""
 
@@ -19,8 +18,9 @@ class UsageMiddleware:
     """Notes the calls of the API that came with a well-formed key, also those that it did not let in. No path, query
     string, header or body is kept.
 
-    KeyAuthentication says in `secret_was_right` of the request that the key is the caller's own. Calls say how many contacts they are about in `contacts_read` and `contacts_written` of their request
-    (contacts.api.views); what is refused is about none.
+    KeyAuthentication says in `secret_was_right` of the request that the key is the caller's own. Calls say how many
+    contacts they are about in its `contacts_read` and `contacts_written` (contacts.api.views); what is refused is about
+    none.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
