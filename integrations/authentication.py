@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
@@ -251,10 +251,15 @@ def _address(request: Request) -> str | None:
 
 
 def _remember_use(known: _Known, request: Request) -> None:
+    """No call fails because it can't be written: who only reads needs no database that takes writes."""
     now = timezone.now()
     if known.last_used_at is not None and now - known.last_used_at < LAST_USE_PRECISION:
         return
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USE_PRECISION)
     pk: UUID = known.caller.authentication_id
     values: dict[str, Any] = {"last_used_at": now, "last_used_ip": _address(request)}
-    Authentication.objects.for_account(known.caller.account_id).filter(stale, pk=pk).update(**values)
+    try:
+        with transaction.atomic():
+            Authentication.objects.for_account(known.caller.account_id).filter(stale, pk=pk).update(**values)
+    except DatabaseError:
+        log.exception("last_use_not_noted")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -192,7 +192,7 @@ def test_a_call_costs_one_query_and_the_use_is_noted_once_a_minute(
     pk = system.issued.authentication.pk
     start = timezone.now() + timedelta(hours=1)
     with time_machine.travel(start, tick=False) as clock:
-        with django_assert_num_queries(2):  # the look-up and, the first time, the note
+        with django_assert_num_queries(4):  # the look-up and, the first time, the note between savepoints
             assert ask(system, system.authorization).status_code == 200
         first = Authentication.all_accounts.get(pk=pk)
         assert (first.last_used_at, first.last_used_ip) == (start, "127.0.0.1")
@@ -200,9 +200,21 @@ def test_a_call_costs_one_query_and_the_use_is_noted_once_a_minute(
         with django_assert_num_queries(1):
             ask(system, system.authorization)
         clock.shift(1)
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(4):
             ask(system, system.authorization)
         assert Authentication.all_accounts.get(pk=pk).last_used_at == start + timedelta(minutes=1)
+
+
+def test_a_call_is_answered_when_its_use_cannot_be_noted(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            raise OperationalError("the disk is full")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        assert ask(system, system.authorization).status_code == 200
+    assert "last_use_not_noted" in caplog.text
+    assert Authentication.all_accounts.get(pk=system.issued.authentication.pk).last_used_at is None
 
 
 def test_a_session_cookie_changes_nothing(system: System, account: Account) -> None:
