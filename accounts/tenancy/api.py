@@ -40,6 +40,14 @@ class AccountAPIView(APIView):
         super().initial(request, *args, **kwargs)
         self.check_call(request)
 
+    def check_permissions(self, request: Request) -> None:
+        """The limit comes first: a call that the caller may not make counts as well."""
+        super().check_throttles(request)
+        super().check_permissions(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """Done with the permissions."""
+
     def check_call(self, request: Request) -> None:
         """Raises ValidationFailed naming every parameter and condition that the call does not know."""
         headers = CONDITIONS if request.method in SAFE_METHODS else CONDITIONS + WRITE_CONDITIONS

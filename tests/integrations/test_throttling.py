@@ -150,6 +150,17 @@ def test_an_authentication_is_told_where_it_stands_and_to_wait(settings: Setting
     assert system.call("GET", "/me").json()["limits"]["requests_per_minute"] is None
 
 
+@pytest.mark.usefixtures("clock")
+@pytest.mark.django_db
+def test_what_a_key_may_not_do_counts_as_well(settings: Settings) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 2
+    system = System(factories.authentication_for(factories.AccountFactory.create(), read_only=True))
+    answers = [system.call("POST", "/contacts", {"external_id": "1", "values": {}}) for _ in range(3)]
+    assert [answer.json()["code"] for answer in answers] == ["read_only", "read_only", "throttled"]
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+    assert system.call("GET", "/me").status_code == 429
+
+
 def tries(authorization: str, times: int, address: str = "192.0.2.7", forwarded: str | None = None) -> list[int]:
     """The statuses of so many calls from an address."""
     headers = {"authorization": authorization} | ({"x-forwarded-for": forwarded} if forwarded else {})
