@@ -10,6 +10,7 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Account, Partner
 from accounts.services import audit, mail
+from accounts.text import ON_ONE_LINE, is_writable
 
 
 @transaction.atomic
@@ -29,6 +30,8 @@ def open_account(
         phone_region=phone_region or country,
         billing_name=name,
     )
+    if not is_writable(name):
+        raise ValidationFailed.of("name", "invalid_characters", ON_ONE_LINE)
     try:
         account.full_clean(exclude=set() if phone_region else {"phone_region"})  # which is the country's
     except ValidationError as refusal:

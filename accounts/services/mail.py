@@ -1,12 +1,13 @@
 """Mail to the people of an account and to its partner: sent when the transaction commits, never before."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
 import structlog
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.template.loader import render_to_string
+from django.template import Context, Engine
 
 from accounts import queries
 from accounts.models import Account
@@ -15,20 +16,30 @@ log = structlog.get_logger(__name__)
 
 
 def _send_on_commit(*, to: Sequence[str], template: str, context: dict[str, Any]) -> None:
-    """`template` renders to text: its first line is the subject, the rest the body."""
+    """The first line of `template` is the subject, the rest the body."""
     if not to:
         return
-    subject, _, body = render_to_string(template, context).strip().partition("\n")
-    message = EmailMessage(subject=subject.strip(), body=body.strip() + "\n", to=list(to))
+    subject, body = _rendered(template, context)
+    message = EmailMessage(subject=subject, body=body, to=list(to))
 
     def send() -> None:
         try:
             message.send()
-        except OSError:
-            # What was done is done and shown on the page; a mail server that is down must not turn it into an error.
+        except Exception:
+            # What was done is done and shown on the page, a secret perhaps: no fault of a mail, or of the server that
+            # is to take it, may turn it into an error.
             log.exception("mail_not_sent", subject=message.subject)
 
     transaction.on_commit(send)
+
+
+def _rendered(template: str, context: dict[str, Any]) -> tuple[str, str]:
+    """Subject, on one line, and body. A line break in a value does not end the subject: the template's own does."""
+    engine = Engine.get_default()
+    first, _, rest = engine.get_template(template).source.partition("\n")
+    end = secrets.token_hex()  # nothing that a value can hold
+    subject, _, body = engine.from_string(first + end + rest).render(Context(context)).partition(end)
+    return " ".join(subject.split()), body.strip() + "\n"
 
 
 def to_owners(*, account: Account, template: str, context: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """An account's contact base: id fields, source systems, contact fields."""
 
 import secrets
-import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, FieldError, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
+from accounts.text import ON_ONE_LINE, is_writable
 from contacts import normalise, search_terms
 from contacts.catalogue import BUILT_IN_FIELDS, DEFAULT_ID_FIELD, KIND_LABELS, OTHER
 from contacts.models import (
@@ -31,8 +31,6 @@ from contacts.services import store
 
 MAX_CHOICES = 500
 MAX_CHOICE = 100
-UNWRITABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories of control characters, halves of surrogate pairs, and line breaks."""
 
 
 @transaction.atomic
@@ -225,14 +223,9 @@ def _faults(row: IdField | ContactField, *, but: Collection[str] = ()) -> list[F
         row.full_clean(exclude=but, validate_constraints=False)
     except ValidationError as refusal:
         errors = ValidationFailed.of_model(refusal.error_dict).errors
-    if row.label != row.name and not _is_writable(row.label):
-        errors.append(FieldError("label", "invalid_characters", "Write the label without control characters."))
+    if row.label != row.name and not is_writable(row.label):
+        errors.append(FieldError("label", "invalid_characters", ON_ONE_LINE))
     return errors
-
-
-def _is_writable(text: str) -> bool:
-    """On one line, and without what a database can't store."""
-    return not any(unicodedata.category(character) in UNWRITABLE for character in text)
 
 
 def _fault_of_choices(field: ContactField) -> FieldError | None:
@@ -246,7 +239,7 @@ def _fault_of_choices(field: ContactField) -> FieldError | None:
         (bool(choices) and all(choices), "required", "Give at least one choice, and a text for each."),
         (len(choices) <= MAX_CHOICES, "too_many", f"A field has at most {MAX_CHOICES} choices."),
         (max(map(len, choices), default=0) <= MAX_CHOICE, "too_long", f"A choice has at most {MAX_CHOICE} characters."),
-        (all(map(_is_writable, choices)), "invalid_characters", "Write each on one line, without control characters."),
+        (all(map(is_writable, choices)), "invalid_characters", "Write each on one line, without control characters."),
         # As they are compared: rules could not tell “red” and “Red” apart.
         (len(folded) == len(choices), "taken", "Each choice is there once, whatever its case and spaces."),
     )
@@ -324,12 +317,16 @@ def _check_answers(unique_data: str, kind: str, system_name: str) -> None:
         errors.append(FieldError("unique_data", "required", "Say what your system calls it, such as Customer number."))
     if len(unique_data) > 100:
         errors.append(FieldError("unique_data", "too_long", "Use at most 100 characters."))
+    if not is_writable(unique_data):
+        errors.append(FieldError("unique_data", "invalid_characters", ON_ONE_LINE))
     if kind not in KIND_LABELS:
         errors.append(FieldError("kind", "invalid_choice", "Choose a system from the list, or Other system."))
     if kind == OTHER and not system_name:
         errors.append(FieldError("system_name", "required", "Give the system a name, so that people can tell."))
     if len(system_name) > 100:
         errors.append(FieldError("system_name", "too_long", "Use at most 100 characters."))
+    if not is_writable(system_name):
+        errors.append(FieldError("system_name", "invalid_characters", ON_ONE_LINE))
     if errors:
         raise ValidationFailed(errors)
 

@@ -16,6 +16,7 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, FieldError, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit, mail
+from accounts.text import ON_ONE_LINE, is_writable
 from contacts.services import fields
 from integrations import credentials, networks
 from integrations.models import Authentication, Integration, License
@@ -202,6 +203,8 @@ def _check(access: Access) -> list[str]:
     errors, allowed = [], list[str]()
     if len(access.name.strip()) > NAME_LENGTH:
         errors.append(FieldError("name", "too_long", f"Use at most {NAME_LENGTH} characters."))
+    if not is_writable(access.name.strip()):
+        errors.append(FieldError("name", "invalid_characters", ON_ONE_LINE))
     if access.expires_at is not None and access.expires_at <= timezone.now():
         errors.append(FieldError("expires_at", "in_the_past", "Choose a time to come; revoke it to end it now."))
     try:

@@ -114,6 +114,7 @@ class TestAccounts:
         [
             ("name", ""),
             ("name", "x" * 151),
+            ("name", "Kade\rKade"),
             ("country", "nl"),
             ("country", "NLD"),
             ("currency", "€"),
@@ -218,6 +219,30 @@ class TestMail:
             assert mail.outbox == []
         assert [message.to for message in mail.outbox] == [[cast.owner.email], [cast.partner.email]]
         assert all(message.subject and "\n" not in message.subject for message in mail.outbox)
+
+    def test_a_line_break_in_a_value_stays_in_the_subject(
+        self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    ) -> None:
+        cast.account.name = "Kade\r\nBcc: x@example.com\rKade"
+        with django_capture_on_commit_callbacks(execute=True):
+            mails.to_partner(account=cast.account, template=self.TEMPLATE, context={"request": "more\n\nids"})
+        [message] = mail.outbox
+        assert message.subject == "Kade Bcc: x@example.com Kade asks: more ids"
+        assert message.body.startswith("asks you for Kade")
+
+    def test_what_can_not_be_sent_is_logged_and_undoes_nothing(
+        self,
+        cast: Cast,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            mails.to_person(
+                email="x@example.com\n", account=cast.account, template=self.TEMPLATE, context={"request": "?"}
+            )
+        assert not mail.outbox
+        assert "mail_not_sent" in caplog.text
+        assert "asks you for" not in caplog.text
 
     def test_without_owners_there_is_none(
         self, cast: Cast, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks

@@ -128,6 +128,8 @@ class TestBinding:
         [
             ({"unique_data": " "}, "unique_data", "required"),
             ({"unique_data": "x" * 101}, "unique_data", "too_long"),
+            ({"unique_data": "a\nb"}, "unique_data", "invalid_characters"),
+            ({"system_name": "a\rb"}, "system_name", "invalid_characters"),
             ({"kind": "nothing"}, "kind", "invalid_choice"),
             ({"kind": "other", "system_name": " "}, "system_name", "required"),
             ({"system_name": "x" * 101}, "system_name", "too_long"),

@@ -203,6 +203,12 @@ def test_all_that_is_wrong_with_a_change_is_told_at_once(issued: Issued, clock: 
     assert authentications.change(authentication=issued.authentication, access=renamed, by=BY).name == "Old shop"
 
 
+@pytest.mark.parametrize("name", ["a\rb", "a\nb", "a\x00b", "a\u2028b"])
+def test_a_name_stands_on_one_line(issued: Issued, name: str) -> None:
+    error = refusal(authentications.change, authentication=issued.authentication, access=Access(name))
+    assert [(each.field, each.code) for each in error.errors] == [("name", "invalid_characters")]
+
+
 def test_what_is_revoked_stays_as_it_is(issued: Issued) -> None:
     row = issued.authentication
     authentications.revoke(authentication=row, by=BY)
