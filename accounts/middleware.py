@@ -68,10 +68,11 @@ def client_address(request: HttpRequest) -> str | None:
     """The caller's address, as far as the trusted proxies can be believed (TRUSTED_PROXY_COUNT).
 
     One of IPv4 that is mapped into IPv6 (RFC 4291, 2.5.5.2), as a server that listens to both sees it, is given as what
-    it is. None where there is none, as behind a Unix socket without a proxy that says whom it speaks for.
+    it is, and the zone of a link-local one (RFC 4007), which is of one machine, is left out. None where there is none,
+    as behind a Unix socket without a proxy that says whom it speaks for.
     """
     try:
-        address: str = get_adapter().get_client_ip(request)
+        address: str = get_adapter().get_client_ip(request).partition("%")[0]
     except PermissionDenied:
         return None
     return str(IPv6Address(address).ipv4_mapped or address) if address.startswith("::") else address

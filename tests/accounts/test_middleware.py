@@ -95,6 +95,13 @@ def test_an_address_of_ipv4_is_one_however_the_server_listens(sender: str) -> No
     assert client_address(request_from(REMOTE_ADDR="::1")) == "::1"
 
 
+@pytest.mark.parametrize(
+    ("sender", "address"), [("fe80::1%eth0", "fe80::1"), ("::ffff:192.0.2.1%2", "192.0.2.1"), ("fe80::1", "fe80::1")]
+)
+def test_an_address_has_no_zone(sender: str, address: str) -> None:
+    assert client_address(request_from(REMOTE_ADDR=sender)) == address
+
+
 def test_a_request_through_a_socket_has_no_address(settings: Settings) -> None:
     assert client_address(request_from(REMOTE_ADDR="")) is None
     settings.ALLAUTH_TRUSTED_PROXY_COUNT = 2
