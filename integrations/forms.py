@@ -5,11 +5,16 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core import signing
+from django.forms.utils import from_current_timezone
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from uuid_utils.compat import uuid7
 
+from accounts.forms import FIRST_DAY, LAST_DAY
 from accounts.models import Account
 from accounts.tenancy.forms import AccountForm, NoteField
 from contacts.catalogue import KIND_CHOICES
@@ -113,6 +118,35 @@ class CollisionCheckForm(AccountForm):
         return data
 
 
+class TimeOfDayField(forms.Field):
+    """A day and a time of day in the time zone that the form sets as `zone`; cleaned, an instant in UTC."""
+
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MINUTES)
+    zone: ZoneInfo
+
+    def to_python(self, value: str | None) -> datetime | None:
+        if not value or not value.strip():
+            return None
+        try:
+            typed = parse_datetime(value.strip())
+        except ValueError:
+            typed = None
+        if typed is None:
+            raise forms.ValidationError("Write a day and a time, such as 2027-01-31T18:00.")
+        if typed.tzinfo is not None:
+            raise forms.ValidationError(f"Write the time as it is in {self.zone}, and leave out the offset.")
+        if not FIRST_DAY <= typed.date() <= LAST_DAY:
+            raise forms.ValidationError(f"Write a day from {FIRST_DAY} to {LAST_DAY}.")
+        try:
+            with timezone.override(self.zone):
+                return from_current_timezone(typed).astimezone(UTC)
+        except forms.ValidationError:
+            raise forms.ValidationError(
+                f"The clocks in {self.zone} change on that day: {typed:%H:%M} is skipped, or comes twice. "
+                "Choose another time."
+            ) from None
+
+
 class AccessForm(AccountForm):
     """What an authentication is called, and what it may do, until when, from where."""
 
@@ -122,12 +156,7 @@ class AccessForm(AccountForm):
         required=False,
         help_text="What you call this authentication. Empty: as its system.",
     )
-    expires_at = forms.DateTimeField(
-        label="Expires",
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MINUTES),
-        error_messages={"invalid": "Write a day and a time, such as 2027-01-31T18:00."},
-    )
+    expires_at = TimeOfDayField(label="Expires", required=False)
     allowed_networks = forms.CharField(
         label="Allowed networks",
         max_length=5000,
@@ -141,12 +170,8 @@ class AccessForm(AccountForm):
 
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, account=account, **kwargs)
+        self.fields["expires_at"].zone = account.zone  # type: ignore[attr-defined]
         self.fields["expires_at"].help_text = f"From then on it is refused. In {account.time_zone}; empty: never."
-
-    def clean_expires_at(self) -> datetime | None:
-        """What was typed is a time of the account's zone."""
-        typed: datetime | None = self.cleaned_data["expires_at"]
-        return typed and typed.replace(tzinfo=self.account.zone).astimezone(UTC)
 
     def clean_allowed_networks(self) -> list[str]:
         return [entry for entry in re.split(r"[\s,;]+", self.cleaned_data["allowed_networks"]) if entry]

@@ -172,6 +172,13 @@ class TestAccess:
         [
             ("expires_at", "2020-01-01T12:00", "Choose a time to come"),
             ("expires_at", "tomorrow", "Write a day and a time"),
+            ("expires_at", "2099-02-30T12:00", "Write a day and a time"),
+            ("expires_at", "0001-01-01T00:00", "Write a day from 2000-01-01 to 2999-12-31"),
+            ("expires_at", "9999-12-31T23:59", "Write a day from 2000-01-01 to 2999-12-31"),
+            ("expires_at", "2099-01-01T12:00+05:00", "leave out the offset"),
+            ("expires_at", "2099-01-01T12:00Z", "leave out the offset"),
+            ("expires_at", "2027-03-28T02:30", "02:30 is skipped, or comes twice"),
+            ("expires_at", "2027-10-31T02:30", "02:30 is skipped, or comes twice"),
             ("allowed_networks", "nowhere", "“nowhere” is no network"),
             ("name", "x" * 101, "at most 100 characters"),
         ],
