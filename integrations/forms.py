@@ -184,7 +184,9 @@ class AccessForm(AccountForm):
 
 
 class ChangeForm(AccessForm):
-    """Changes an authentication."""
+    """Changes an authentication. `seen` tells which access was shown with the form, lest it undo what others change."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     @classmethod
     def of(cls, authentication: Authentication, account: Account) -> "ChangeForm":
@@ -195,8 +197,13 @@ class ChangeForm(AccessForm):
             "read_only": authentication.read_only,
             "expires_at": expires_at and expires_at.astimezone(account.zone).replace(tzinfo=None),
             "allowed_networks": "\n".join(authentication.allowed_networks),
+            "seen": Access.of(authentication).fingerprint,
         }
         return cls(account=account, initial=initial)
+
+    def show_again(self, authentication: Authentication) -> None:
+        """As it was sent, beside the access as it is by now: sent once more, it replaces that."""
+        self.data = dict(self.data.items()) | {"seen": Access.of(authentication).fingerprint}
 
 
 class RotateForm(AccountForm):

@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 
 from accounts.models import Account, AuditEvent
 from accounts.queries import events_about
+from integrations import networks
 from integrations.models import Authentication, Integration
 from integrations.queries import has_active_license
 from integrations.queries_usage import Usage, usage_of
@@ -66,6 +67,12 @@ def authentications_of(account: Account, integration: Integration) -> list[Authe
 def row_of(account: Account, authentication: Authentication) -> AuthenticationRow:
     """One of them."""
     return _standing(account, authentication.integration, [authentication])[0]
+
+
+def left_out_by_networks(authentication: Authentication) -> str | None:
+    """The address of its last call, where its networks are such that it is refused from there now."""
+    address = authentication.last_used_ip
+    return None if networks.contain(authentication.allowed_networks, address) else address
 
 
 def _standing(

@@ -1,13 +1,16 @@
 """The life of an authentication: issued, rotated, changed, revoked. Each counts from the very next request."""
 
+import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -34,6 +37,16 @@ class Access:
     read_only: bool = False
     expires_at: datetime | None = None
     allowed_networks: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, authentication: Authentication) -> "Access":
+        """As it stands."""
+        return cls(**_access(authentication))
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one once any of it is another."""
+        return hashlib.sha256(json.dumps(asdict(self), cls=DjangoJSONEncoder).encode()).hexdigest()
 
 
 PARTS = tuple(part.name for part in dataclass_fields(Access))
@@ -147,19 +160,24 @@ def end_grace(*, authentication: Authentication, by: Actor) -> Authentication:
 
 
 @transaction.atomic
-def change(*, authentication: Authentication, access: Access, by: Actor) -> Authentication:
+def change(*, authentication: Authentication, access: Access, seen: str | None = None, by: Actor) -> Authentication:
     """Renames an authentication, or changes what it may do, until when, and from where.
 
-    Raises ValidationFailed (`name`, `expires_at`, `allowed_networks`), Conflict `authentication_revoked`.
+    `seen` is the fingerprint of the access that the caller saw, whose answers may all be older than what others
+    changed since; none where nothing was shown.
+    Raises ValidationFailed (`name`, `expires_at`, `allowed_networks`), Conflict `authentication_revoked`,
+    `changed_meanwhile`.
     """
     locked = _lock(authentication)
-    before = _access(locked)
+    before, present = _access(locked), Access.of(locked).fingerprint
     # One that has expired may be renamed, say, without being extended.
     allowed = _check(access if access.expires_at != locked.expires_at else replace(access, expires_at=None))
     locked.name, locked.read_only = access.name.strip() or str(locked.id_field.source_system), access.read_only
     locked.expires_at, locked.allowed_networks = access.expires_at, allowed
     after = _access(locked)
     changed = [part for part in PARTS if before[part] != after[part]]
+    if changed and seen not in (None, present):
+        raise Conflict("Somebody changed it since you opened this form.", code="changed_meanwhile")
     if changed:
         _save(locked, *changed)
         old, new = ({part: values[part] for part in changed} for values in (before, after))

@@ -154,26 +154,36 @@ class ChangeView(IntegrationsView):
     capabilities = {"GET": Capability.MANAGE_AUTHENTICATIONS, "POST": Capability.MANAGE_AUTHENTICATIONS}
     asks_who_it_is = True
 
-    def show(self, authentication: Authentication, form: Form, status: int = 200) -> HttpResponse:
-        context = {"authentication": authentication, "form": form}
+    def authentication(self, pk: str) -> Authentication:
+        return self.row(Authentication, "id_field__source_system", pk=pk)
+
+    def show(self, authentication: Authentication, form: Form, status: int = 200, **more: Any) -> HttpResponse:
+        context = {"authentication": authentication, "form": form, **more}
         return self.page("integrations/authentication_change.html", context, status)
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
-        row = self.row(Authentication, "id_field__source_system", pk=pk)
+        row = self.authentication(pk)
         return self.show(row, ChangeForm.of(row, self.account))
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
-        row = self.row(Authentication, "id_field__source_system", pk=pk)
-        form = ChangeForm(request.POST, account=self.account)
-        if form.is_valid():
-            try:
-                changed = authentications.change(authentication=row, access=form.access, by=self.actor)
-            except DomainError as error:
-                form.add_domain_error(error)
-            else:
-                messages.success(request, f"{changed.name} is changed. It counts from the very next call.")
-                return self.to("integrations-authentication", pk=pk)
-        return self.show(row, form, status=422)
+        row, form = self.authentication(pk), ChangeForm(request.POST, account=self.account)
+        if not form.is_valid():
+            return self.show(row, form, status=422)
+        try:
+            changed = authentications.change(
+                authentication=row, access=form.access, seen=form.cleaned_data["seen"], by=self.actor
+            )
+        except DomainError as error:
+            form.add_domain_error(error)
+            if error.code != "changed_meanwhile":
+                return self.show(row, form, status=422)
+            present = self.authentication(pk)
+            form.show_again(present)
+            return self.show(present, form, status=422, is_changed_meanwhile=True)
+        messages.success(request, f"{changed.name} is changed. It counts from the very next call.")
+        if left_out := queries_authentications.left_out_by_networks(changed):
+            messages.warning(request, f"Its last call came from {left_out}, which is outside of these networks.")
+        return self.to("integrations-authentication", pk=pk)
 
 
 class EndGraceView(IntegrationsView):

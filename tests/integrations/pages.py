@@ -10,6 +10,7 @@ from accounts.models import Account
 from tests.factories import default_id_field
 
 HTMX = {"HX-Request": "true"}
+SEEN = re.compile(r'name="seen" value="([0-9a-f]{64})"')
 NUMBER = re.compile(r'name="number" value="([^"]+)"')
 
 
@@ -37,3 +38,10 @@ def answers(client: Client, account: Account, **changed: Any) -> dict[str, Any]:
         "id_field": default_id_field(account).pk,
         **changed,
     }
+
+
+def change_answers(client: Client, account: Account, pk: Any, **changed: Any) -> dict[str, Any]:
+    """The form that changes an authentication as it was given to this person, but for its answers."""
+    found = SEEN.search(client.get(path("authentication-change", account, pk=pk)).text)
+    assert found
+    return {"seen": found[1], **changed}

@@ -16,7 +16,7 @@ from integrations.services import authentications
 from integrations.services.authentications import Access
 from tests.conftest import Cast, SignIn
 from tests.factories import authentication_for, id_field, rest_api
-from tests.integrations.pages import answers, error_of, path
+from tests.integrations.pages import SEEN, answers, change_answers, error_of, path
 
 pytestmark = pytest.mark.django_db
 
@@ -156,12 +156,13 @@ class TestAccess:
         page = owner.get(address).text
         assert 'value="2099-07-01T12:00"' in page
         assert "192.0.2.0/24\n::/0</textarea>" in page
-        sent = {
-            "name": "Shop",
-            "expires_at": "2099-01-01T12:00",
-            "allowed_networks": "10.0.0.0/8;::/0\r\n",
-            "read_only": "on",
-        }
+        sent = change_answers(
+            *(owner, cast.account, row.pk),
+            name="Shop",
+            expires_at="2099-01-01T12:00",
+            allowed_networks="10.0.0.0/8;::/0\r\n",
+            read_only="on",
+        )
         assert owner.post(address, sent)["Location"] == path("authentication", cast.account, pk=row.pk)
         row.refresh_from_db()
         assert row.expires_at == datetime(2099, 1, 1, 11, 0, tzinfo=UTC)
@@ -187,9 +188,42 @@ class TestAccess:
         self, cast: Cast, owner: Client, field: str, sent: str, told: str
     ) -> None:
         row = authentication_for(cast.account).authentication
-        response = owner.post(path("authentication-change", cast.account, pk=row.pk), {"name": "Shop", field: sent})
+        answered = change_answers(owner, cast.account, row.pk, **{"name": "Shop", field: sent})
+        response = owner.post(path("authentication-change", cast.account, pk=row.pk), answered)
         assert response.status_code == 422
         assert told in error_of(field, response.text)
+
+    def test_a_form_from_before_undoes_nothing_unseen(self, cast: Cast, owner: Client) -> None:
+        row = authentication_for(cast.account).authentication
+        address = path("authentication-change", cast.account, pk=row.pk)
+        stale = change_answers(owner, cast.account, row.pk, name="Till")
+        access = Access("Shop", True, datetime(2099, 7, 1, 10, 0, tzinfo=UTC), ["192.0.2.0/24"])
+        authentications.change(authentication=row, access=access, by=BY)
+        assert owner.post(address, {"name": "Till"}).status_code == 422
+        refused = owner.post(address, stale)
+        assert refused.status_code == 422
+        for told in ("Somebody changed it", "Read only", "192.0.2.0/24", "1 Jul 2099, 12:00", 'value="Till"'):
+            assert told in refused.text
+        row.refresh_from_db()
+        assert (row.name, row.read_only, row.allowed_networks) == ("Shop", True, ["192.0.2.0/24"])
+        found = SEEN.search(refused.text)
+        assert found
+        again = {"name": "Till", "seen": found[1]}
+        assert owner.post(address, again).status_code == 302
+        assert owner.post(address, again).status_code == 302  # sent twice, it finds what it asks for
+        row.refresh_from_db()
+        assert (row.name, row.read_only, row.allowed_networks) == ("Till", False, [])
+
+    @pytest.mark.parametrize(("networks", "is_warned"), [("192.0.2.0/24", False), ("10.0.0.0/8", True), ("", False)])
+    def test_networks_without_the_address_of_the_last_call_are_warned_of(
+        self, cast: Cast, owner: Client, networks: str, is_warned: bool
+    ) -> None:
+        row = authentication_for(cast.account).authentication
+        Authentication.objects.for_account(cast.account).update(last_used_at=NOON, last_used_ip="192.0.2.7")
+        answered = change_answers(owner, cast.account, row.pk, name="Till", allowed_networks=networks)
+        page = owner.post(path("authentication-change", cast.account, pk=row.pk), answered, follow=True).text
+        warned = "Its last call came from 192.0.2.7, which is outside of these networks." in plain(page)
+        assert (warned, "notice-warning" in page) == (is_warned, is_warned)
 
     def test_all_of_it_is_asked_under_more(self, cast: Cast, owner: Client) -> None:
         authentication_for(cast.account)
