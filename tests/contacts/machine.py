@@ -320,6 +320,8 @@ class Matching(RuleBasedStateMachine):
             for system, own in ids[:2]:
                 self.write_records(system, [Sent(own, random_values(random))], random)
                 self.both(self.oracle.unlink(system, own).outcome, "unlink", system, own)
+                if random.random() < 0.3:
+                    self.both(self.oracle.lift((system, own)), "lift", system, own)
         else:
             mine = self.some_id(random)
             done = self.oracle.erase_own(mine)
