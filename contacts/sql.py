@@ -93,12 +93,16 @@ def together() -> Iterator[None]:
 
 def select(sql: str, parameters: Sequence[Any]) -> Rows:
     """The rows of a query."""
-    (found,) = select_each([(sql, parameters)])
-    return found
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found: Rows = cursor.fetchall()
+        return found
 
 
 def select_each(queries: Sequence[Query]) -> list[Rows]:
     """The rows of each query, one after the other in one round trip."""
+    if len(queries) < 2:
+        return [select(*each) for each in queries]
     with together(), ExitStack() as stack:
         cursors = [stack.enter_context(connection.cursor()) for _ in queries]
         for cursor, (sql, parameters) in zip(cursors, queries, strict=True):

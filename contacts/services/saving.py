@@ -45,10 +45,12 @@ def at_work(book: Book, write: Write, outcome: Outcome) -> Iterator[None]:
     _save_write(write)
     with together():
         _save_contacts(book, touched, write)
-        _save_links(book, outcome.links, write)
+        if outcome.links:
+            _save_links(book, outcome.links, write)
         _save_keys(book, touched)
         _save_changes(book, touched, write, outcome.gone)
-        _save_items(book, outcome, write)
+        if outcome.pairs or outcome.crowds:
+            _save_items(book, outcome, write)
         check_foreign_keys()
         yield
 
@@ -126,6 +128,13 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
                 gone.append({"signature": signature, "contact": state.id})
             else:
                 now.append((signature, state.id, key))
+    if gone:
+        _delete_keys(book, gone)
+    if now:
+        put_keys(book, now)
+
+
+def _delete_keys(book: Book, keys: Sequence[Mapping[str, object]]) -> None:
     # `+`, here and below: SQLite would else read all rows of the account, to look for each among a few ids.
     held = "held.account_id = %s AND held.contact_id = sent.contact AND held.signature_id = sent.signature"
     run(
@@ -134,9 +143,8 @@ def _save_keys(book: Book, touched: Sequence[State]) -> None:
             SELECT held.id FROM {sent(signature="bigint", contact="uuid")} {probe("contacts_matchkey", "held", held)}
         )
         """,
-        [book.account_id, rows(gone), book.account_id],
+        [book.account_id, rows(keys), book.account_id],
     )
-    put_keys(book, now)
 
 
 def put_keys(book: Book, keys: Sequence[tuple[int, UUID, str]]) -> None:

@@ -65,25 +65,34 @@ def check_version(version: int, wanted: Collection[int] | None) -> None:
         raise PreconditionFailed(OTHER_VERSION)
 
 
+_LOCKED = {
+    # Planning is most of what a single call's statement costs. Each goes by an index whatever its parameters are, so
+    # that one plan is good for all, until the transaction ends.
+    "postgresql": (", set_config('plan_cache_mode', 'force_generic_plan', true)", " FOR UPDATE"),
+    "sqlite": ("", ""),
+}
+"""What the lock's query reads and takes besides, by vendor."""
+
+
 def lock(account_id: int) -> Book:
     """Takes the lock that serialises all writes to the account's contacts; must be in a transaction.
 
     The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
-    return _book(account_id, " FOR UPDATE" if connection.features.has_select_for_update else "")
+    return _book(account_id, *_LOCKED[connection.vendor])
 
 
 def read(account_id: int) -> Book:
     """The same without the lock, for who writes nothing."""
-    return _book(account_id, "")
+    return _book(account_id, "", "")
 
 
-def _book(account_id: int, for_update: str) -> Book:
+def _book(account_id: int, set_up: str, for_update: str) -> Book:
     locked, found = select_each(
         [
             (
                 f"""
-                SELECT rule_set_id, building_id, last_change, erasure_salt
+                SELECT rule_set_id, building_id, last_change, erasure_salt{set_up}
                 FROM contacts_contactbook WHERE account_id = %s{for_update}
                 """,
                 [account_id],
@@ -91,7 +100,7 @@ def _book(account_id: int, for_update: str) -> Book:
             _base(account_id),
         ]
     )
-    ((rule_set_id, building_id, last_change, salt),) = locked
+    ((rule_set_id, building_id, last_change, salt, *_),) = locked
     fields = [(row[2], row[3], bool(row[1])) for row in found if row[0] == "field"]
     signature_rows = [(row[1], row[2], row[3], int(row[4])) for row in found if row[0] == "signature"]
     rule_sets = {row[1]: row[2:] for row in found if row[0] == "rule_set" and row[1] in {rule_set_id, building_id}}
@@ -233,7 +242,7 @@ def known(book: Book, id_field_id: int, external_ids: Collection[str], contact_i
 
 
 def holders(book: Book, keys: Collection[HeldKey], *, room: int) -> dict[HeldKey, Holders]:
-    """Who holds each of the keys: one query per rule.
+    """Who holds each of the keys: one query.
 
     Of a key that is too common the oldest are read, `room` more than are needed to know that it is: as many as may
     lose it before anybody asks.
@@ -246,42 +255,37 @@ def holders_and_pairs(
 ) -> tuple[dict[HeldKey, Holders], dict[Pair, bool]]:
     """Who holds each of the keys, and the pairs with a review item in which one of the contacts is: whether they may
     be told again."""
-    *held, pairs = select_each([*_holder_queries(book, keys, room), _pairs_query(book, contact_ids)])
+    about_keys = _holder_queries(book, keys, room)
+    found = select_each([*about_keys, *_pairs_queries(book, contact_ids)])
+    held, pairs = found[: len(about_keys)], itertools.chain(*found[len(about_keys) :])
     known = {Pair(uuid(one), uuid(other)): state != ReviewItem.State.NOT_A_MATCH for one, other, state in pairs}
     return _holders(keys, held), known
 
 
 def _holder_queries(book: Book, keys: Collection[HeldKey], room: int) -> list[Query]:
-    queries: list[Query] = []
-    holds = (
-        "held.account_id = %s AND held.signature_id = %s AND held.key = asked.key "
-        "AND (asked.newest IS NULL OR held.contact_id <= asked.newest)"
-    )
-    for rule in book.rules.asked:
-        signature = rule.signature.id
-        asked = [{"key": held.key} for held in keys if held.signature == signature]
-        scope = [book.account_id, signature]
-        sql = f"""
-            WITH asked AS MATERIALIZED (
-                SELECT sent.key AS key,
-                (SELECT k.contact_id FROM contacts_matchkey k
-                    WHERE k.account_id = %s AND k.signature_id = %s AND k.key = sent.key
-                    ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
-                FROM {sent(key="uuid")}
-            ),
-            counted AS MATERIALIZED (
-                SELECT asked.key, CASE WHEN asked.newest IS NULL THEN NULL ELSE
-                    (SELECT count(*) FROM contacts_matchkey k
-                        WHERE k.account_id = %s AND k.signature_id = %s AND k.key = asked.key)
-                    END AS count, asked.newest
-                FROM asked
-            )
-            SELECT %s, asked.key, held.contact_id, asked.count
-            FROM counted asked {probe("contacts_matchkey", "held", holds)}
-            ORDER BY held.contact_id
-            """
-        queries.append((sql, [*scope, TOO_COMMON + 1 + room, rows(asked), *scope, signature, *scope]))
-    return queries
+    """One, or none when there is nothing to ask."""
+    if not keys:
+        return []
+    of_key = "{0}.account_id = %s AND {0}.signature_id = asked.signature AND {0}.key = asked.key"
+    holds = f"{of_key.format('held')} AND (asked.newest IS NULL OR held.contact_id <= asked.newest)"
+    sql = f"""
+        WITH asked AS MATERIALIZED (
+            SELECT asked.signature, asked.key,
+            (SELECT k.contact_id FROM contacts_matchkey k WHERE {of_key.format("k")}
+                ORDER BY k.contact_id LIMIT 1 OFFSET %s) AS newest
+            FROM (SELECT sent.signature, sent.key FROM {sent(signature="bigint", key="uuid")}) asked
+        ),
+        counted AS MATERIALIZED (
+            SELECT asked.signature, asked.key, asked.newest, CASE WHEN asked.newest IS NULL THEN NULL ELSE
+                (SELECT count(*) FROM contacts_matchkey k WHERE {of_key.format("k")}) END AS count
+            FROM asked
+        )
+        SELECT asked.signature, asked.key, held.contact_id, asked.count
+        FROM counted asked {probe("contacts_matchkey", "held", holds)}
+        ORDER BY held.contact_id
+        """
+    account, asked = book.account_id, rows({"signature": held.signature, "key": held.key} for held in keys)
+    return [(sql, [account, TOO_COMMON + 1 + room, asked, account, account])]
 
 
 def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, Holders]:
@@ -293,8 +297,10 @@ def _holders(keys: Collection[HeldKey], found: Iterable[Rows]) -> dict[HeldKey, 
     return result
 
 
-def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
+def states(book: Book, contact_ids: Collection[UUID], *, id_field_id: int | None = None) -> dict[UUID, State]:
     """The contacts with what the engine needs to know of them. Those of other accounts are not there."""
+    if not contact_ids:
+        return {}
     # Not EXISTS, for which PostgreSQL may read all ids of the account first; `+ 0`, lest the ids be looked for in the
     # index by id field and value, which may look as good as the right one.
     found = select(
@@ -319,7 +325,9 @@ def states(book: Book, contact_ids: Iterable[UUID], *, id_field_id: int | None =
     return result
 
 
-def _pairs_query(book: Book, contact_ids: Collection[UUID]) -> Query:
+def _pairs_queries(book: Book, contact_ids: Collection[UUID]) -> list[Query]:
+    if not contact_ids:
+        return []
     ids, scope = rows({"id": pk} for pk in contact_ids), book.account_id
     by_contact, by_other = (
         probe("contacts_reviewitem", "item", f"item.account_id = %s AND item.{column} = sent.id")
@@ -330,4 +338,4 @@ def _pairs_query(book: Book, contact_ids: Collection[UUID]) -> Query:
         UNION ALL
         SELECT item.contact_id, item.other_id, item.state FROM {sent(id="uuid")} {by_other}
         """
-    return sql, [ids, scope, ids, scope]
+    return [(sql, [ids, scope, ids, scope])]
