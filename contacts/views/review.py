@@ -4,7 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -15,6 +15,7 @@ from contacts import queries_review as queries
 from contacts.forms_review import MergeForm
 from contacts.models import ReviewItem
 from contacts.services import reviews
+from contacts.views import places
 
 
 class ReviewListView(AccountView):
@@ -24,8 +25,8 @@ class ReviewListView(AccountView):
     capabilities = {"GET": Capability.SEE}
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        wanted, after = queries.Wanted.read(request.GET), request.GET.get("after", "")
-        rows, more = queries.listed(self.account, wanted, _uuid(after) if after else None)
+        wanted, after = queries.Wanted.read(request.GET), places.after(request, UUID)
+        rows, more = queries.listed(self.account, wanted, after)
         return self.page(
             "contacts/review.html",
             {"wanted": wanted, "rows": rows, "more": more, "after": after, "tabs": queries.tabs(self.account, wanted)},
@@ -125,10 +126,3 @@ class ReviewItemView(AccountView):
     def later(self, item: ReviewItem) -> None:
         reviews.later(account=self.account, item_id=item.pk, by=self.actor)
         messages.success(self.request, "Put aside: it waits under Later.")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None
