@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.errors import Conflict, DomainError, NotFound
+from accounts.errors import Conflict, DomainError, NotFound, PreconditionFailed
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_review as queries
@@ -53,9 +53,11 @@ class ReviewItemView(AccountView):
         }
         if item.contact_id is None:
             crowd = queries.crowd_page(self.account, item)
-            return self.page("contacts/review_crowd.html", context | {"crowd": crowd}, status)
+            context |= {"heading": "A value that too many share", "reason": crowd.reason, "crowd": crowd}
+            return self.page("contacts/review_crowd.html", context, status)
         form = form or self.merge_form(item)
-        return self.page("contacts/review_pair.html", context | {"pair": form.pair, "form": form}, status)
+        context |= {"heading": "One or two?", "reason": form.pair.reason, "pair": form.pair, "form": form}
+        return self.page("contacts/review_pair.html", context, status)
 
     @property
     def wanted(self) -> queries.Wanted:
@@ -73,7 +75,8 @@ class ReviewItemView(AccountView):
             request.POST.get("decision", "")
         )
         if decide is None:
-            return self.show(item, status=422, refusal="Choose what to do: merge, not a match, or later.")
+            form = self.merge_form(item, request.POST) if item.contact_id else None
+            return self.show(item, form, 422, "Choose what to do: merge, not a match, or later.")
         return self.decided(item, decide)
 
     def decided(self, item: ReviewItem, decide: Callable[[ReviewItem], HttpResponse | None]) -> HttpResponse:
@@ -95,7 +98,10 @@ class ReviewItemView(AccountView):
         if item.contact_id is None:
             return self.show(item, status=422, refusal="There are more than two: none of them can be merged here.")
         form = self.merge_form(item, self.request.POST)
-        if not form.is_valid():
+        is_valid = form.is_valid()
+        if form.is_outdated:
+            return self.changed(item)
+        if not is_valid:
             return self.show(item, form, 422)
         try:
             done = reviews.merge(
@@ -108,8 +114,10 @@ class ReviewItemView(AccountView):
             )
         except (Conflict, NotFound):
             raise
+        except PreconditionFailed:
+            return self.changed(item)
         except DomainError as error:
-            return self.show(item, status=409, refusal=error.detail)
+            return self.show(item, form, 422, error.detail)
         others = queries.settled_with(done)
         messages.success(
             self.request,
@@ -117,6 +125,11 @@ class ReviewItemView(AccountView):
             + (f" {others} other doubt{'s were' if others > 1 else ' was'} settled with it." if others else ""),
         )
         return None
+
+    def changed(self, item: ReviewItem) -> HttpResponse:
+        """The contacts as they are now, with what the person chose."""
+        form = self.merge_form(item, self.request.POST).again()
+        return self.show(item, form, 409, "A contact has changed since you saw it. Look again before you merge.")
 
     def not_a_match(self, item: ReviewItem) -> None:
         reviews.not_a_match(account=self.account, item_id=item.pk, by=self.actor)
