@@ -45,7 +45,7 @@ class MergeForm(AccountForm):
     @property
     def is_outdated(self) -> bool:
         """Whether a contact changed since the person saw it, whatever else is wrong with the form."""
-        return self.cleaned_data.get("versions", self._versions) != self._versions
+        return bool(self.cleaned_data.get("versions", self._versions) != self._versions)
 
     @property
     def _versions(self) -> dict[UUID, int]:
