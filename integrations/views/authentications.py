@@ -86,6 +86,7 @@ class NewAuthenticationView(SecretView):
                 unique_data=data["unique_data"],
                 kind=data["kind"],
                 system_name=data["system_name"],
+                is_same_system=data["is_same_system"],
                 access=form.access,
                 authentication_id=data["number"],
                 by=self.actor,
