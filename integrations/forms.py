@@ -243,6 +243,9 @@ class NewAuthenticationForm(AccessForm):
         required=False,
         help_text="To tell two of a kind apart, such as Webshop Belgium. Needed for Other system.",
     )
+    is_same_system = forms.BooleanField(
+        label="It is the same system", required=False, help_text="It gets a second id field, for other numbers of its own."
+    )
     id_field = forms.TypedChoiceField(
         label="Which field does it link to?",
         coerce=int,
@@ -260,6 +263,11 @@ class NewAuthenticationForm(AccessForm):
         self.has_free_id_field = bool(choices)
         if len(choices) == 1:
             self.fields["id_field"].initial = choices[0][0]
+
+    @property
+    def asks_whether_it_is_the_same(self) -> bool:
+        """Whether there is a system of the kind that was answered."""
+        return queries.has_system_of_kind(self.account, self["kind"].value() or "")
 
     @property
     def asks_for_more(self) -> bool:

@@ -12,7 +12,7 @@ from django.db.models import Case, Count, Max, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import Account
-from contacts.models import IdField
+from contacts.models import IdField, SourceSystem
 from integrations.models import Authentication, Integration, License, Price, Request, RequestMessage
 from integrations.models.license import active_at
 
@@ -175,6 +175,11 @@ def unused_id_fields(account: Account) -> list[IdField]:
         for choice in id_field_choices(account)
         if choice.is_free and choice.id_field.source_system is None
     ]
+
+
+def has_system_of_kind(account: Account, kind: str) -> bool:
+    """Whether a system of a kind was connected before."""
+    return bool(SourceSystem.objects.for_account(account).filter(kind=kind).exists())
 
 
 def id_field_choices(account: Account) -> list[IdFieldChoice]:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -38,6 +38,14 @@ class AccountView(LoginRequiredMixin, View):
     asks_who_it_is = False
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = self.admit(request, *args, **kwargs)
+        # A redirect would be followed behind the page's back, and its target shown in the dialog.
+        if getattr(request, "htmx", False) and isinstance(answer, HttpResponseRedirect):
+            return HttpResponse(headers={"HX-Redirect": answer.url})
+        return answer
+
+    def admit(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The page, or what is said to who may not have it."""
         if not request.user.is_authenticated:
             return self.handle_no_permission()
         membership = queries.membership_of(request.user, kwargs.pop("account_number"))
@@ -57,10 +65,7 @@ class AccountView(LoginRequiredMixin, View):
 
     def confirm_identity(self) -> HttpResponse:
         """Off to sign in once more, and back to this page."""
-        address = f"{reverse('account_reauthenticate')}?{urlencode({'next': self.request.path})}"
-        if getattr(self.request, "htmx", False):
-            return HttpResponse(headers={"HX-Redirect": address})
-        return redirect(address)
+        return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': self.request.path})}")
 
     @property
     def actor(self) -> Actor:

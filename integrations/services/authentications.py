@@ -20,6 +20,7 @@ from accounts.errors import Conflict, FieldError, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit, mail
 from accounts.text import ON_ONE_LINE, is_writable
+from contacts.models import IdField, SourceSystem
 from contacts.services import fields
 from integrations import credentials, networks
 from integrations.models import Authentication, Integration, License
@@ -70,16 +71,18 @@ def issue(
     unique_data: str,
     kind: str,
     system_name: str,
+    is_same_system: bool = False,
     access: Access = EVERYTHING,
     authentication_id: UUID | None = None,
     by: Actor,
 ) -> Issued:
     """Makes an authentication on an id field, binding the field to its source system for good.
 
+    `is_same_system` says that a free id field is for a system that has another one already; without it, a new name.
     `authentication_id` is the new row's, for callers that must recognise a repeated call.
     Raises Conflict `license_inactive` without an active license, `already_issued` for a repeated call, `id_field_taken`
-    while the field has a live authentication, ValidationFailed (`name`, `expires_at`, `allowed_networks`), and whatever
-    `contacts.services.fields.bind` raises.
+    while the field has a live authentication, ValidationFailed (`name`, `expires_at`, `allowed_networks`, `system_name`),
+    and whatever `contacts.services.fields.bind` raises.
     """
     Account.objects.select_for_update().get(pk=account.pk)  # a form sent twice at once issues one authentication
     if Authentication.objects.for_account(account).filter(pk=authentication_id).exists():
@@ -87,6 +90,8 @@ def issue(
     if not License.objects.for_account(account).filter(integration=integration).active(timezone.now()).exists():
         raise Conflict(f"Activate {integration.name} first.", code="license_inactive")
     allowed = _check(access)
+    if IdField.objects.for_account(account).filter(pk=id_field_id, source_system=None).exists():
+        system_name = _which_system(account, kind, system_name.strip(), is_same_system)
     id_field = fields.bind(
         account=account, id_field_id=id_field_id, unique_data=unique_data, kind=kind, system_name=system_name, by=by
     )
@@ -232,6 +237,30 @@ def _check(access: Access) -> list[str]:
     if errors:
         raise ValidationFailed(errors)
     return allowed
+
+
+def _which_system(account: Account, kind: str, name: str, is_same: bool) -> str:
+    """The name of the system that a free id field is for: by itself, a kind's second system would become its first.
+
+    Raises ValidationFailed (`system_name`).
+    """
+    known = [system.name for system in SourceSystem.objects.for_account(account).filter(kind=kind)]
+    listed = ", ".join(known)
+    if is_same and known:
+        name = name or (known[0] if len(known) == 1 else "")
+        if name not in known:
+            raise ValidationFailed.of("system_name", "unknown", f"Write which one it is the same as: {listed}.")
+    elif known and not name:
+        raise ValidationFailed.of(
+            "system_name",
+            "required",
+            f"Connected already: {listed}. Give this one a name that tells them apart, such as Webshop Belgium, "
+            "or tick that it is the same system.",
+        )
+    elif name in known:
+        detail = f"{name} is connected already. Choose another name, or tick that it is the same system."
+        raise ValidationFailed.of("system_name", "taken", detail)
+    return name
 
 
 def _access(authentication: Authentication) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class SecretView(IntegrationsView):
         context["me_address"] = self.request.build_absolute_uri(reverse("api-me"))
         response = self.page("integrations/authentication_issued.html", context)
         response["Cache-Control"] = "no-store"
+        # For the page that comes next, be it this one reloaded.
+        messages.info(self.request, f"The secret of {issued.authentication.name} was shown once. If it was not kept, rotate it.")
         return response
 
     def show_no_secret(self, authentication: Authentication) -> HttpResponse:
@@ -86,6 +88,7 @@ class NewAuthenticationView(SecretView):
                 unique_data=data["unique_data"],
                 kind=data["kind"],
                 system_name=data["system_name"],
+                is_same_system=data["is_same_system"],
                 access=form.access,
                 authentication_id=data["number"],
                 by=self.actor,

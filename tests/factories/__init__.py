@@ -8,7 +8,7 @@ import factory
 from accounts.actor import SYSTEM
 from accounts.models import Account, Partner, PartnerStaff, Role, User
 from accounts.services import accounts, members
-from contacts.models import IdField
+from contacts.models import IdField, SourceSystem
 from contacts.services import fields
 from integrations.models import Integration, License, Price
 from integrations.services import authentications, licenses
@@ -109,6 +109,7 @@ def authentication_for(
         unique_data="Customer number",
         kind="other",
         system_name=system,
+        is_same_system=SourceSystem.objects.for_account(account).filter(name=system).exists(),
         access=authentications.Access(**access),
         by=SYSTEM,
     )

@@ -115,6 +115,43 @@ class TestIssuing:
         field = IdField.objects.for_account(cast.account).select_related("source_system").get()
         assert (str(field.source_system), field.unique_data) == ("Till", "Customer number")
 
+    def test_a_second_system_of_a_kind_asks_which_one_it_is(self, cast: Cast, owner: Client) -> None:
+        assert "It is the same system" not in owner.get(path("authentication-new", cast.account)).text
+        self.issue(owner, cast.account, kind="shopware")
+        for number, (changed, error) in enumerate(
+            (
+                ({}, "Connected already: Shopware. Give this one a name"),
+                ({"system_name": "Shopware"}, "Shopware is connected already."),
+                ({"system_name": "Shopwear", "is_same_system": "on"}, "the same as: Shopware."),
+            )
+        ):
+            field = id_field(cast.account, f"ids{number}").pk
+            refused = self.issue(owner, cast.account, id_field=field, kind="shopware", **changed)
+            assert refused.status_code == 422
+            assert error in error_of("system_name", refused.text)
+            assert "It is the same system" in refused.text
+
+        self.issue(owner, cast.account, id_field=field, kind="shopware", system_name="Shopware Belgium")
+        again = id_field(cast.account, "debtorId").pk
+        unclear = self.issue(owner, cast.account, id_field=again, kind="shopware", is_same_system="on")
+        assert "the same as: Shopware, Shopware Belgium." in error_of("system_name", unclear.text)
+        which = {"system_name": "Shopware Belgium", "is_same_system": "on"}
+        assert SECRET.search(self.issue(owner, cast.account, id_field=again, kind="shopware", **which).text)
+        bound = IdField.objects.for_account(cast.account).filter(source_system__isnull=False)
+        assert list(bound.values_list("name", "source_system__name")) == [
+            ("externalCustomerId", "Shopware"),
+            ("ids2", "Shopware Belgium"),
+            ("debtorId", "Shopware Belgium"),
+        ]
+
+    def test_the_same_system_needs_no_name_where_it_is_the_only_one(self, cast: Cast, owner: Client) -> None:
+        self.issue(owner, cast.account)
+        ticked = self.issue(owner, cast.account, id_field=id_field(cast.account).pk, is_same_system="on")
+        assert SECRET.search(ticked.text)
+        systems = IdField.objects.for_account(cast.account).values_list("source_system", flat=True)
+        assert len(systems) == 2
+        assert len(set(systems)) == 1
+
     def test_read_only_is_asked_for_under_more(self, cast: Cast, owner: Client) -> None:
         page = self.issue(owner, cast.account, read_only="on").text
         assert Authentication.objects.for_account(cast.account).get().read_only

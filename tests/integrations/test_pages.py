@@ -197,6 +197,12 @@ class TestDialogs:
         stale.post(asked, {"password": PASSWORD})
         assert stale.get(dialog).status_code == 200
 
+    def test_a_dialog_that_did_its_work_is_told_where_to_go(self, cast: Cast, owner: Client) -> None:
+        bought = owner.post(path("activate", cast.account, code="rest-api"), headers=HTMX)
+        assert (bought.status_code, bought.content) == (200, b"")
+        assert bought["HX-Redirect"] == path("overview", cast.account)
+        assert "is activated" in owner.get(bought["HX-Redirect"]).text
+
     def test_the_recent_sign_in_ages(self, cast: Cast, owner: Client) -> None:
         license_for(cast.account)
         age = timedelta(seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)

@@ -174,6 +174,10 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.page.get_by_label("Which system are you connecting?").select_option(label="AFAS")
     inspector.page.get_by_role("button", name="OK").click()
     inspector.look("Key and secret of AFAS")
+    inspector.visit(f"{base}configurations/new/", "New authentication")
+    inspector.page.get_by_role("radio", name="externalCustomerId").check()
+    inspector.page.get_by_role("button", name="OK").click()
+    expect(inspector.page.get_by_role("heading", name="Key and secret of Old shop")).to_be_visible()
     inspector.page.reload()
     inspector.look("This was already issued")
     assert inspector.problems == []

@@ -40,10 +40,13 @@ def rotate(page: Page) -> str:
     hours = page.get_by_label("Hours for which")
     expect(hours).to_have_value("24")
     hours.fill("169")
-    page.get_by_role("dialog").get_by_role("button", name="Rotate").click()
-    expect(page.get_by_text("less than or equal to 168")).to_be_visible()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Rotate").click()
+    expect(dialog.get_by_text("less than or equal to 168")).to_be_visible()
+    expect(hours).to_be_focused()
+    expect(hours).to_have_value("169")
     hours.fill("24")
-    page.get_by_role("button", name="Rotate").click()
+    dialog.get_by_role("button", name="Rotate").click()
     expect(page.get_by_role("heading", name="Key and secret of Shop")).to_be_visible()
     return page.locator("#secret").inner_text()
 
@@ -61,11 +64,12 @@ def restrict(page: Page) -> None:
     dialog.get_by_label("Name").fill("Shop Belgium")
     networks.fill("192.0.2.0/24\n10.0.0.1/8\nnowhere")
     dialog.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Write 10.0.0.0/8 for the network")).to_be_visible()
+    expect(dialog.get_by_text("Write 10.0.0.0/8 for the network")).to_be_visible()
     expect(page.get_by_text("“nowhere” is no network")).to_be_visible()
+    expect(networks).to_be_focused()
     networks.fill("192.0.2.0/24, 2001:db8::/32")
     page.get_by_label("Expires").fill("2099-12-31T18:00")
-    page.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Shop Belgium", exact=True)).to_be_visible()
 
 
@@ -100,8 +104,12 @@ def test_a_leaked_secret_is_replaced_ended_and_its_key_revoked(
     expect(page.locator("#key")).to_have_text(key)
     assert (told(page, key, old), told(page, key, new)) == ("200", "200")
 
+    expect(page).to_have_title("Key and secret of Shop · Concord")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
     page.reload()
-    expect(page.get_by_role("heading", name="This was already issued")).to_be_visible()
+    expect(page.get_by_role("heading", name="Shop", exact=True)).to_be_visible()
+    expect(page.get_by_text("The secret of Shop was shown once")).to_be_visible()
     assert Authentication.objects.for_account(account).get().secret_version == 2
     assert new not in page.content()
     page.goto(configurations)

@@ -2,14 +2,19 @@
 "use strict";
 
 const dialog = document.getElementById("dialog");
+const REFUSED = [409, 422]; // a page that says why
 
 // A dialog is a page that htmx fetched without its frame.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "dialog-content" || !REFUSED.includes(event.detail.xhr.status)) return;
+  Object.assign(event.detail, { shouldSwap: true, isError: false });
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "dialog-content") return;
-  prepare(event.detail.target);
+  prepareDialog(event.detail.target);
   dialog.showModal();
 });
-// What is refused or gone is shown as the page that it is.
+// What is forbidden or gone is shown as the page that it is.
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.elt.href) window.location.assign(event.detail.elt.href);
 });
@@ -22,6 +27,64 @@ document.addEventListener("click", (event) => {
 dialog.addEventListener("close", () => {
   document.getElementById("dialog-content").replaceChildren();
 });
+
+// Its forms are sent from where they are: what is wrong is told in the dialog, with what was typed.
+function prepareDialog(content) {
+  prepare(content);
+  for (const form of content.querySelectorAll("form[method=post]")) {
+    form.addEventListener("submit", (event) => {
+      if (event.defaultPrevented) return;
+      event.preventDefault();
+      // Whatever has no place in a dialog, such as an answer of 500, is shown as the page that it is.
+      send(form, event.submitter).catch(() => form.submit());
+    });
+  }
+}
+
+async function send(form, button) {
+  const answer = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form, button),
+    headers: { "HX-Request": "true" },
+  });
+  const address = answer.headers.get("HX-Redirect");
+  if (address) {
+    window.location.assign(address);
+  } else if (REFUSED.includes(answer.status)) {
+    const content = document.getElementById("dialog-content");
+    show(content, await answer.text());
+    prepareDialog(content);
+    focusFirstError(content);
+  } else if (!answer.ok) {
+    throw new Error(answer.statusText);
+  } else if (answer.headers.has("Content-Disposition")) {
+    const [, name] = answer.headers.get("Content-Disposition").match(/filename="([^"]+)"/);
+    save(await answer.blob(), name);
+    dialog.close();
+  } else {
+    // A page that is the answer itself, such as the one with a secret
+    const main = document.getElementById("content");
+    dialog.close();
+    show(main, await answer.text());
+    prepare(main);
+    document.title = `${main.querySelector("h1").textContent.trim()} · Concord`;
+    window.scrollTo(0, 0);
+    main.focus();
+  }
+}
+
+function show(place, page) {
+  place.innerHTML = page;
+  htmx.process(place);
+}
+
+function focusFirstError(root) {
+  const wrong = root.querySelector("[aria-invalid=true], .is-invalid input:enabled, .notice-error, .alert") || root;
+  const folded = wrong.closest("details");
+  if (folded) folded.open = true;
+  if (!wrong.matches("input, select, textarea")) wrong.tabIndex = -1;
+  wrong.focus();
+}
 
 // One menu open at a time, closed by Escape or a click beside it.
 const closeMenus = (except) => {
@@ -49,9 +112,13 @@ async function copy(button) {
 
 function download(button) {
   const lines = `CONCORD_KEY=${text(button.dataset.key)}\nCONCORD_SECRET=${text(button.dataset.secret)}\n`;
+  save(new Blob([lines], { type: "text/plain" }), button.dataset.download);
+}
+
+function save(blob, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([lines], { type: "text/plain" }));
-  link.download = button.dataset.download;
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
 }
