@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from accounts.models import Account
 from contacts.models import Change, Contact, Merge
-from contacts.queries_contact import name_of
+from contacts.queries_contact import fields_of, labels, name_of
 
 HISTORY = 25
 """Changes on a page."""
@@ -17,11 +17,12 @@ Kind = Change.Kind
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A change as people read it. `other`: the contact that it was about too (None: nobody else), what it is called,
+    """A change as people read it, with what its fields are called. `other`: the contact that it was about too (None: nobody else), what it is called,
     and whether it has a page of its own now."""
 
     change: Change
     what: str
+    fields: Sequence[str]
     other: UUID | None = None
     other_name: str = ""
     is_there: bool = False
@@ -35,10 +36,13 @@ def history(account: Account, contact_id: UUID, before: int | None) -> tuple[lis
         rows = rows.filter(number__lt=before)
     found = list(rows.select_related("write__id_field__source_system").order_by("-number")[: HISTORY + 1])
     shown, older = found[:HISTORY], found[HISTORY - 1].number if len(found) > HISTORY else None
-    others = _others(account, shown)
+    others, fields = _others(account, shown), fields_of(account)
     merges = _merges(account, contact_id)
     contacts = Contact.objects.for_account(account).in_bulk({each.contact_id for each in others.values()})
-    return [_told(change, others.get(change.number), merges, contacts) for change in shown], older
+    told = [
+        _told(change, labels(fields, change.fields), others.get(change.number), merges, contacts) for change in shown
+    ]
+    return told, older
 
 
 def _others(account: Account, changes: Iterable[Change]) -> dict[int, Change]:
@@ -63,17 +67,19 @@ def _merges(account: Account, contact_id: UUID) -> list[tuple[UUID, UUID, int]]:
 
 def _told(
     change: Change,
+    fields: Sequence[str],
     other: Change | None,
     merges: Sequence[tuple[UUID, UUID, int]],
     contacts: Mapping[UUID, Contact],
 ) -> Told:
     if other is None:
-        return Told(change, change.get_kind_display())
+        return Told(change, change.get_kind_display(), fields)
     contact = contacts.get(other.contact_id)
     is_there = contact is not None and contact.merged_into_id is None
     return Told(
         change,
         _what(change, other, merges),
+        fields,
         other.contact_id,
         name_of(contact.values) if contact is not None and is_there else "",
         is_there,

@@ -126,7 +126,14 @@ class UndoView(ContactView):
         except DomainError as error:
             return self.contact_page("contact_undo", contact, 409, refusal=error.detail)
         fields = queries.sides(self.account, undoing.values)
-        shown = {"merge": newest.merge, "undoing": undoing, "fields": fields, "form": form, "notice": notice}
+        shown = {
+            "merge": newest.merge,
+            "lost": newest.name,
+            "undoing": undoing,
+            "fields": fields,
+            "form": form,
+            "notice": notice,
+        }
         return self.contact_page("contact_undo", contact, status, **shown)
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:

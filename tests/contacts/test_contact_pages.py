@@ -41,7 +41,7 @@ class TestThePage:
         assert f"jan@example.com Shared {SHOP} 1001" in text
         assert f"Also sent by {CRM} 77" in text
         assert "linked by rule 1 (email)" in text
-        assert "2 Updated city" in text
+        assert "2 Updated City" in text
         assert "1 Created" in text
 
     def test_a_person_is_named_and_an_emptied_value_told(self, world: World, owner: Client) -> None:
