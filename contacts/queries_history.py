@@ -17,8 +17,8 @@ Kind = Change.Kind
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A change as people read it, with what its fields are called. `other`: the contact that it was about too (None: nobody else), what it is called,
-    and whether it has a page of its own now."""
+    """A change as people read it, with what its fields are called. `other`: the contact that it was about too (None:
+    nobody else), what it is called, and whether it has a page of its own now."""
 
     change: Change
     what: str

@@ -22,10 +22,11 @@ CHANGED = (
 
 class ContactView(AccountView):
     """What a contact's pages have in common: one that was merged away leads to the one that it lives on in. `heading`:
-    that of a dialog, about a contact of this name."""
+    that of a dialog, about a contact of this name; `leave`: what its way back is called."""
 
     section = "contacts"
     heading = "{name}"
+    leave = "Cancel"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -54,7 +55,7 @@ class ContactView(AccountView):
     def contact_page(self, template: str, contact: Contact, status: int = 200, **more: Any) -> HttpResponse:
         name = queries.name_of(contact.values)
         heading = self.heading.format(name=name or "the contact")
-        context = {"contact": contact, "name": name, "heading": heading, **more}
+        context = {"contact": contact, "name": name, "heading": heading, "leave": self.leave, **more}
         return self.page(f"contacts/{template}.html", context, status)
 
 
@@ -115,6 +116,7 @@ class UndoView(ContactView):
     """Takes the newest merge of a contact back."""
 
     heading = "Undo the merge"
+    leave = "Leave it merged"
     capabilities = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
     def show(self, contact: Contact, form: Any = None, status: int = 200, notice: str = "") -> HttpResponse:
@@ -162,6 +164,7 @@ class SplitView(ContactView):
     """Takes an external id out of a contact, into one of its own."""
 
     heading = "Split off an id"
+    leave = "Leave it"
     capabilities = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
     def show(self, contact: Contact, form: Any = None, status: int = 200, notice: str = "") -> HttpResponse:
@@ -208,6 +211,7 @@ class ExportView(ContactView):
     """Everything that is known of a contact, as a file."""
 
     heading = "Export {name}"
+    leave = "Back"
     capabilities = {"GET": Capability.EXPORT_CONTACTS, "POST": Capability.EXPORT_CONTACTS}
 
     def show(self, contact: Contact, form: Any = None, status: int = 200) -> HttpResponse:
@@ -232,6 +236,7 @@ class EraseView(ContactView):
     """Erases a contact, after its name was typed."""
 
     heading = "Erase {name}"
+    leave = "Keep it"
     capabilities = {"GET": Capability.ERASE_CONTACTS, "POST": Capability.ERASE_CONTACTS}
 
     def form(self, contact: Contact, data: Any = None) -> EraseForm:
