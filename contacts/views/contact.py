@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from accounts.errors import Conflict, DomainError, PreconditionFailed
+from accounts.errors import Conflict, DomainError, Gone, PreconditionFailed
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_contact as queries
+from contacts import queries_history
 from contacts.forms_contact import ChosenForm, EditForm, EraseForm, LiftForm
 from contacts.models import Contact, ExternalId, Merge
 from contacts.provenance import Writer
@@ -25,6 +26,17 @@ class ContactView(AccountView):
 
     section = "contacts"
     heading = "{name}"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Http404:
+            # None for who is no member: they are told nothing.
+            account = getattr(self, "account", None)
+            erased = None if account is None else queries_history.erasure(account, kwargs["pk"])
+            if erased is None:
+                raise
+            return self.page("contacts/contact_erased.html", {"erased": erased}, Gone.status)
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         contact = self.row(Contact, pk=pk)
@@ -55,7 +67,7 @@ class ContactPageView(ContactView):
         before = self.request.GET.get("before", "")
         if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
             raise Http404
-        changes, older = queries.history(self.account, contact.pk, int(before) if before else None)
+        changes, older = queries_history.history(self.account, contact.pk, int(before) if before else None)
         page = queries.contact_page(self.account, contact)
         return self.contact_page("contact", contact, status, shown=page, changes=changes, older=older, before=before)
 

@@ -123,7 +123,7 @@ class TestErasing:
         assert not Contact.objects.for_account(world.account).exists()
         assert ErasedId.objects.for_account(world.account).count() == 3
         assert world.write(SHOP, [Sent("1001", {})])[0].outcome == "contact_erased"
-        assert owner.post(erase, {"confirmation": "Jan Smit"}).status_code == 404
+        assert owner.post(erase, {"confirmation": "Jan Smit"}).status_code == 410
 
     def test_what_came_since_is_shown_before_it_is_erased(self, world: World, owner: Client) -> None:
         erase = contact_path(world, 0, "erase")
@@ -141,7 +141,7 @@ class TestErasing:
         world.write(ERP, [Sent("5", {"city": "Ede"})])
         typed = form_of(owner.get(contact_path(world, 2, "erase"))) | {"confirmation": "erase"}
         assert owner.post(contact_path(world, 2, "erase"), typed).status_code == 302
-        assert owner.post(contact_path(world, 2, "erase")).status_code == 404
+        assert owner.post(contact_path(world, 2, "erase")).status_code == 410
         merge(world, 0, 1)
         page = owner.post(contact_path(world, 1, "erase"), typed, follow=True)
         assert "was merged into" in said(page)

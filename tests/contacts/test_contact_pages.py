@@ -1,5 +1,7 @@
 """One contact's pages: what they show to whom, what they do, and what they refuse."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -7,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import SYSTEM, Actor
 from accounts.models import AuditEvent, Role
-from contacts.models import Change
-from contacts.services import erasure, fields, reviews, splits
+from contacts.models import Change, Merge
+from contacts.services import erasure, fields, merges, reviews, splits
 from tests.contacts.pages import contact_path, form_of, jan_and_piet, member, merge, path, said, values
 from tests.contacts.world import SYSTEMS, Sent, World
 from tests.integrations.pages import error_of
@@ -57,10 +59,53 @@ class TestThePage:
             assert page.redirect_chain == [(contact_path(world, 0), 302)]
             assert "was merged into this one" in said(page)
 
-    def test_an_erased_one_is_not_there_and_neither_is_anothers(self, world: World, owner: Client) -> None:
-        assert member(World()).get(contact_path(world, 0)).status_code == 404
+    def test_an_erased_one_says_so_to_members_and_is_not_there_for_others(self, world: World, owner: Client) -> None:
+        other = World()
+        stranger, admin = member(other), member(world, Role.ADMIN)
+        assert stranger.get(contact_path(world, 0)).status_code == 404
+        merge(world, 0, 1)
         erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
-        assert owner.get(contact_path(world, 0)).status_code == 404
+        for name, action in ((0, ""), (0, "edit"), (1, ""), (1, "erase")):
+            page = owner.get(contact_path(world, name, action))
+            assert page.status_code == 410
+            assert "This contact was erased olga@example.com erased it on " in said(page)
+            assert path(world, "erasures") in page.text.split("<main")[1]
+        assert owner.post(contact_path(world, 0, "edit"), {}).status_code == 410
+        page = admin.get(contact_path(world, 0))
+        assert "until an owner of the account lifts that" in said(page)
+        assert path(world, "erasures") not in page.text
+        assert stranger.get(contact_path(world, 0)).status_code == 404
+        assert stranger.get(path(other, pk=world.id_of(0))).status_code == 404
+        assert owner.get(path(world, pk=uuid4())).status_code == 404
+
+    def test_one_that_its_system_erased_may_come_again(self, world: World, owner: Client) -> None:
+        world.erase_own(CRM, "78")
+        page = owner.get(contact_path(world, 1))
+        assert page.status_code == 410
+        assert f"{CRM} erased it on" in said(page)
+        assert "may send it again" in said(page)
+
+    def test_the_history_says_what_people_did_and_to_whom(self, world: World, owner: Client) -> None:
+        def told(name: int) -> list[str]:
+            page = owner.get(contact_path(world, name))
+            rows = [f"{told.what} {told.other_name or told.other or ''}".strip() for told in page.context["changes"]]
+            assert [row for row in rows if row not in said(page)] == []
+            return rows
+
+        merge(world, 0, 1)
+        assert told(0)[0] == f"Merged with {world.id_of(1)}"
+        merges.undo(account=world.account, merge_id=Merge.objects.for_account(world.account).get().pk, by=BY)
+        world.split(CRM, "77")
+        apart = world.id_of(2)
+        splits.edit(account=world.account, contact_id=apart, values={"lastName": "Bos"}, by=BY)
+        assert told(0) == [
+            *("Split off Bos", "Merge undone, apart again from Piet", "Merged with Piet", "Updated", "Created")
+        ]
+        assert told(1) == ["Merge undone, apart again from Jan Smit", "Merged into Jan Smit", "Created"]
+        assert told(2) == ["Updated", "Split off from Jan Smit"]
+        assert f'href="{path(world, pk=apart)}"' in owner.get(contact_path(world, 0)).text
+        erasure.erase(account=world.account, contact_id=apart, by=BY)
+        assert told(0)[0] == f"Split off {apart}"
 
     def test_a_viewer_sees_all_and_is_offered_nothing(self, world: World) -> None:
         merge(world, 0, 1)
@@ -81,9 +126,9 @@ class TestThePage:
         for number in range(30):
             world.write(SHOP, [Sent("1001", {"city": str(number)})])
         first = owner.get(contact_path(world, 0))
-        assert [change.number for change in first.context["changes"]] == list(range(33, 8, -1))
+        assert [told.change.number for told in first.context["changes"]] == list(range(33, 8, -1))
         rest = owner.get(contact_path(world, 0), {"before": first.context["older"]})
-        assert [change.number for change in rest.context["changes"]] == [*range(8, 3, -1), 2, 1]
+        assert [told.change.number for told in rest.context["changes"]] == [*range(8, 3, -1), 2, 1]
         assert owner.get(contact_path(world, 0), {"before": "soon"}).status_code == 404
 
     def test_more_of_everything_takes_no_more_queries(self, world: World, owner: Client) -> None:

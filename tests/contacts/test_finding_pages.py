@@ -323,8 +323,10 @@ class TestExports:
             exports.begin(account=cast.account, format_="csv", by=SYSTEM)
         assert queries() == one
         page = owner.get(path("contacts-exports", cast.account)).text
-        assert (page.count("<tr>"), "Older" in page) == (21, True)
-        assert owner.get(path("contacts-exports", cast.account), {"page": "2"}).text.count("<tr>") == 2
+        [after] = re.findall(r'after=([^"]+)">Older', page)
+        assert (page.count("<tr>"), "Newest" in page) == (21, False)
+        assert owner.get(path("contacts-exports", cast.account), {"after": after}).text.count("<tr>") == 2
+        assert owner.get(path("contacts-exports", cast.account), {"after": "2"}).status_code == 404
 
     def test_an_unknown_format_is_refused_and_says_so(self, cast: Cast, owner: Client) -> None:
         answer = owner.post(path("contacts-exports", cast.account), {"format": "xlsx"})
