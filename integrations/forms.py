@@ -244,7 +244,9 @@ class NewAuthenticationForm(AccessForm):
         help_text="To tell two of a kind apart, such as Webshop Belgium. Needed for Other system.",
     )
     is_same_system = forms.BooleanField(
-        label="It is the same system", required=False, help_text="It gets a second id field, for other numbers of its own."
+        label="It is the same system",
+        required=False,
+        help_text="It gets a second id field, for other numbers of its own.",
     )
     id_field = forms.TypedChoiceField(
         label="Which field does it link to?",
