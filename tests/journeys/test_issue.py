@@ -126,6 +126,8 @@ def test_what_the_issued_page_offers_to_take_along_works(visit: Visit, owner: Us
     lines = Path(download.value.path()).read_text()
     assert lines == f"CONCORD_KEY={authentication.key}\nCONCORD_SECRET={secret}\n"
 
+    for option in page.locator(".command .whole").all():
+        assert option.evaluate("each => each.getClientRects().length") == 1  # not broken over two lines
     page.get_by_role("button", name="Copy the command").click()
     command = clipboard(page)
     assert "\n" not in command
