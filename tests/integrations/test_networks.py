@@ -60,7 +60,7 @@ def test_what_is_none(entry: str, told: str) -> None:
 
 def test_one_error_names_all_that_are_none() -> None:
     with pytest.raises(ValidationFailed) as caught:
-        networks.canonical("10.0.0.1/8 only from the office in the Hague please".split())
+        networks.canonical(["10.0.0.1/8", "only", "from", "the", "office", "in", "the", "Hague", "please"])
     [wrong] = caught.value.errors
     assert wrong.detail == (
         "“only”, “from”, “the”, “office”, “in” and 2 more are no networks. "
