@@ -18,7 +18,7 @@ from accounts.services import invitations, members
 from contacts.models import IdField, ReviewItem
 from contacts.overlay import Record
 from contacts.services import erasure, merges, sync
-from integrations.models import Integration, License
+from integrations.models import License
 from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
@@ -68,11 +68,6 @@ class Inspector:
 @pytest.fixture
 def inspect(visit: Visit) -> Callable[[User | None], Inspector]:
     return lambda user: Inspector(visit(user, viewport=DESKTOP, reduced_motion="reduce"))
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture

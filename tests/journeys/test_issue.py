@@ -16,19 +16,14 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
 from contacts.models import Contact
-from integrations.models import Authentication, Integration
+from integrations.models import Authentication
 from integrations.services import usage
-from tests.factories import AccountFactory, UserFactory, authentication_for, id_field
+from tests.factories import AccountFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
 
 SECRET = re.compile(r"cs_[0-9A-Za-z]{46}")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture

@@ -5,22 +5,12 @@ from django.core import mail
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
-from integrations.models import Authentication, Integration
+from integrations.models import Authentication
 from integrations.services.authentications import Issued
-from tests.factories import AccountFactory, UserFactory, authentication_for
+from tests.factories import authentication_for
 from tests.journeys.conftest import Visit
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
-
-
-@pytest.fixture
-def account(owner: User) -> Account:
-    return AccountFactory.create(owner=owner)
 
 
 @pytest.fixture

@@ -5,18 +5,13 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
 from contacts.models import Contact
-from integrations.models import Authentication, Integration, Request
+from integrations.models import Authentication, Request
 from integrations.services.authentications import Issued
-from tests.factories import AccountFactory, PartnerFactory, UserFactory, authentication_for, partner_user
+from tests.factories import AccountFactory, PartnerFactory, authentication_for, partner_user
 from tests.journeys.conftest import Visit
 from tests.system import System
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture
