@@ -10,15 +10,28 @@ from zoneinfo import ZoneInfo
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 NOTHING = "-"
+LABELS = {
+    "grace_until": "Old secret refused from",
+    "loser": "Merged into it",
+    "merge": "Number of the merge",
+    "new_contact": "Split off into",
+    "survivor": "Contact that stays",
+}
+"""What members are called whose own name says it in a developer's words."""
+CONTACTS = ("loser", "survivor", "new_contact")
+"""Members that hold the id of a contact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One member of what an event tells. `before` is empty where the event tells what came new, or only that."""
+    """One member of what an event tells. `before` is empty where the event tells what came new, or only that; `url` is
+    the page of what `after` names, if it has one."""
 
     label: str
     before: str
     after: str
+    name: str
+    url: str = ""
 
     def __str__(self) -> str:
         return f"{self.label}: {f'{self.before} → ' if self.before else ''}{self.after}"
@@ -42,7 +55,7 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, z
     for name in [*new, *(name for name in old if name not in new)]:
         was, now = _text(old.get(name), zone), _text(new.get(name), zone)
         if was != now:
-            yield Change(words(name), was if name in old else "", now)
+            yield Change(LABELS.get(name) or words(name), was if name in old else "", now, name)
 
 
 def moment(at: datetime, zone: ZoneInfo) -> str:

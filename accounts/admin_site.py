@@ -79,6 +79,12 @@ class ConcordAdminSite(AdminSite):
         accounts = queries.accounts_looked_after_by(request.user)
         return super().index(request, {**self._overview(accounts), **(extra_context or {})})
 
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        titles = [app["name"] for app in self.get_app_list(request, app_label)]
+        return super().app_index(request, app_label, {"title": "".join(titles), **(extra_context or {})})
+
     def _overview(self, accounts: QuerySet[Account]) -> dict[str, Any]:
         """The figures of all these accounts in sum, of the first ones each, and the panels."""
         shown = list(accounts.select_related("partner").order_by("name")[:SHOWN])

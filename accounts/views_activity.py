@@ -31,13 +31,15 @@ class ActivityView(AccountView):
         if not form.is_valid():
             return self.page("accounts/activity.html", {"form": form}, status=422)
         rows = queries_activity.events_of(self.account, form.filters)
-        found = queries_activity.page_of(rows, self._after())
+        found = queries_activity.page_of(rows, self._after(), text=form.filters.text)
         context: dict[str, Any] = {
             "form": form,
             "is_filtered": form.filters != Filters(),
             "query": urlencode(form.asked()),
-            "entries": [(event, changes(event.before, event.after, self.account.zone)) for event in found.events],
+            "entries": queries_activity.entries_of(self.account, found.events),
             "last": found.last,
+            "is_cut": found.is_cut,
+            "most_searched": queries_activity.MOST_SEARCHED,
             "is_first_page": "after" not in request.GET,
         }
         return self.page("accounts/activity.html", context)
@@ -67,7 +69,8 @@ class ActivityFileView(AccountView):
             address = reverse("activity", kwargs={"account_number": self.account.number})
             return redirect(f"{address}?{request.GET.urlencode()}")
         audit.record_download(account=self.account, asked=form.asked(), by=self.actor)
-        return as_csv(self.account, queries_activity.every(queries_activity.events_of(self.account, form.filters)))
+        rows = queries_activity.events_of(self.account, form.filters)
+        return as_csv(self.account, queries_activity.every(rows, form.filters.text))
 
 
 def as_csv(account: Account, events: Iterator[AuditEvent]) -> StreamingHttpResponse:

@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Max, Q
+from django.urls import reverse
 
 from accounts.models import Account
+from accounts.queries_activity import Thing
 from contacts import explain, pages
 from contacts.explain import Source, ValueStory
 from contacts.models import Change, Contact, ContactField, ErasedId, ExternalId, FieldType, IdField, Merge, ReviewItem
@@ -250,3 +252,15 @@ def _item(item: ReviewItem, contact_id: UUID) -> dict[str, Any]:
 def labels(fields: Mapping[str, ContactField], names: Iterable[str]) -> list[str]:
     """What people call the fields."""
     return [fields[name].label if name in fields else name for name in names]
+
+
+def things(account: Account, ids: Collection[UUID]) -> dict[UUID, Thing]:
+    """Contacts by id, for an account's activity. One that was merged has no name, and leads to its survivor."""
+    rows = Contact.objects.for_account(account).filter(pk__in=ids)
+    return {
+        row.pk: Thing(
+            name_of(row.values) or f"Contact …{str(row.pk)[-6:]}",
+            reverse("contacts-contact", kwargs={"account_number": account.number, "pk": row.pk}),
+        )
+        for row in rows.only("values", "account_id")
+    }

@@ -5,11 +5,18 @@ from typing import Any
 
 from accounts.models import Account
 from contacts import groups
+from contacts.catalogue import BUILT_IN_FIELDS
 from contacts.matching import TOO_COMMON
-from contacts.models import ContactField, Job, Preview, PreviewPair, RuleSet, Signature
+from contacts.models import ContactField, Job, Policy, Preview, PreviewPair, RuleSet, Signature
 
 COMMONEST = 10
 """Values that are shown for each rule."""
+SHARED_BY_MANY = frozenset(name for name, _, type_ in BUILT_IN_FIELDS if type_ not in {"email", "phone"})
+"""Built-in contact fields that identify nobody by themselves."""
+TO_LATER_WRITES = {
+    Policy.CREATE: "a later write with it is linked to none of them, but gets a contact of its own and a review item.",
+    Policy.REJECT: "a later write with it is linked to none of them, but refused with 409.",
+}
 
 
 def coming(account: Account) -> RuleSet | None:
@@ -105,12 +112,12 @@ def preview_lines(rule_set: RuleSet) -> list[tuple[int, str, str]]:
     preview = preview_of(rule_set)
     found = [] if preview is None else preview.job.progress.get("rules", [])
     return [
-        (number, str(rule), _in_words(finding))
+        (number, str(rule), _in_words(rule, finding, Policy(rule_set.policy)))
         for number, (rule, finding) in enumerate(zip(rule_set.signatures, found, strict=False), start=1)
     ]
 
 
-def _in_words(finding: dict[str, Any]) -> str:
+def _in_words(rule: Signature, finding: dict[str, Any], policy: Policy) -> str:
     if not finding["pairs"]:
         said = "Matches nobody that the rules of now, or those before it, do not match."
     else:
@@ -123,7 +130,15 @@ def _in_words(finding: dict[str, Any]) -> str:
         )
     common = [size for _, size in finding["common"] if size > TOO_COMMON]
     if common:
-        said += f" The commonest value is shared by {common[0]:,} contacts, too many to identify anybody."
+        said += (
+            f" The commonest value is shared by {common[0]:,} contacts, too many to identify anybody: "
+            f"{TO_LATER_WRITES[policy]}"
+        )
+    if len(rule.fields) == 1 and rule.fields[0] in SHARED_BY_MANY:
+        said += (
+            f" Careful: different people have the same {rule.fields[0]}. With this field alone a later write links one "
+            "to another, and their values mix. Add a field that tells them apart."
+        )
     return said
 
 

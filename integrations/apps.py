@@ -6,4 +6,12 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integrations import checks  # noqa: F401, PLC0415 - registers itself, and needs the models
+        from accounts.queries_activity import FINDERS  # noqa: PLC0415 - needs the models
+        from integrations import (  # noqa: PLC0415
+            checks,  # noqa: F401 - registers itself
+            queries,
+            queries_authentications,
+        )
+
+        FINDERS["authentication"] = queries_authentications.things
+        FINDERS["request"] = queries.requests_as_things

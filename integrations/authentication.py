@@ -101,7 +101,7 @@ class KeyAuthentication(BaseAuthentication):
         which = _which(secret, known) if is_formed else None
         if known is None or which is None:
             throttling.count_failure(request, key)
-            raise _refusal()
+            raise _refusal() if "Authorization" in request.headers else Unauthorized(NO_HEADER)
         request._request.secret_was_right = True  # type: ignore[attr-defined]  # for integrations.middleware
         _check(known, which)
         _check_network(known.caller, request)
@@ -113,6 +113,12 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"
+
+
+NO_HEADER = (
+    "The call has no Authorization header. Send “Authorization: Token <key>:<secret>”, with the key and the secret of "
+    "an authentication; the people of the account make one under Integrations → Configurations."
+)
 
 
 def _refusal() -> Unauthorized:

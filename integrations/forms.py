@@ -55,9 +55,14 @@ class AskForm(ReasonForm):
     system = forms.CharField(
         label="Which system is the id field for?",
         max_length=100,
-        required=False,
         help_text="Its name, such as Webshop Belgium. Only for an extra id field.",
+        error_messages={"required": "Name the system that the id field is for."},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound:
+            self.fields["system"].required = self["kind"].value() == Request.Kind.ID_FIELD
 
 
 class MessageForm(AccountForm):

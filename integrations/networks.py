@@ -8,6 +8,8 @@ from accounts.errors import FieldError, ValidationFailed
 
 MOST = 50
 """How many an authentication may have."""
+MOST_NAMED = 5
+"""Entries that one error names."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -22,14 +24,16 @@ def address_of(text: str) -> Address:
 def canonical(entries: Iterable[str]) -> list[str]:
     """The networks as CIDRs, each once, in the order given; a single address is a network of one.
 
-    Raises ValidationFailed with an error for each entry that is none, at `allowed_networks`.
+    Raises ValidationFailed at `allowed_networks`, with one error that names the entries that are none.
     """
-    found, errors = dict[str, None](), []
+    found, wrong, errors = dict[str, None](), [], []
     for entry in entries:
         try:
             found[str(_network(entry))] = None
         except ValueError:
-            errors.append(FieldError("allowed_networks", "invalid_network", _what_is_wrong(entry)))
+            wrong.append(entry)
+    if wrong:
+        errors.append(FieldError("allowed_networks", "invalid_network", _what_is_wrong(wrong)))
     if len(found) > MOST:
         errors.append(FieldError("allowed_networks", "too_many", f"Name at most {MOST} networks."))
     if errors:
@@ -59,12 +63,26 @@ def _network(text: str) -> Network:
     return IPv4Network((mapped, network.prefixlen - 96))
 
 
-def _what_is_wrong(entry: str) -> str:
-    shown = f"“{entry[:50]}”"
-    try:
-        wider = ip_network(entry, strict=False)
-    except ValueError:
-        return f"{shown} is no network. Write it as 192.0.2.0/24 or 2001:db8::/32, or a single address."
-    if "%" in entry:
-        return f"{shown} names a zone. Leave out what follows the %."
-    return f"{shown} begins inside of a network. Write {wider} for the network, or the address alone."
+def _what_is_wrong(entries: Sequence[str]) -> str:
+    """What entries like these ask for, together; of many, the first few."""
+    said, unknown = list[str](), list[str]()
+    for entry in dict.fromkeys(entries):
+        shown = f"“{entry[:50]}”"
+        try:
+            wider = ip_network(entry, strict=False)
+        except ValueError:
+            unknown.append(shown)
+            continue
+        if "%" in entry:
+            said.append(f"{shown} names a zone. Leave out what follows the %.")
+        else:
+            said.append(f"{shown} begins inside of a network. Write {wider} for the network, or the address alone.")
+    if unknown:
+        more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+        listed = f"{', '.join(unknown[:MOST_NAMED])}{more}"
+        said.insert(
+            0,
+            f"{listed} {'are no networks' if len(unknown) > 1 else 'is no network'}. "
+            "Write one as 192.0.2.0/24 or 2001:db8::/32, or a single address.",
+        )
+    return " ".join(said[:MOST_NAMED])

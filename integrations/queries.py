@@ -1,6 +1,6 @@
 """Reads of licenses and authentications."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,9 +9,11 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Case, Count, Max, QuerySet, Value, When
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account
+from accounts.queries_activity import Thing
 from contacts.models import IdField, SourceSystem
 from integrations.models import Authentication, Integration, License, Price, Request, RequestMessage
 from integrations.models.license import active_at
@@ -160,6 +162,17 @@ def requests_of(account: Account) -> QuerySet[Request]:
     """What an account asked of its partner: what waits for an answer first, then the latest."""
     rows: QuerySet[Request] = Request.objects.for_account(account).select_related("license__integration", "id_field")
     return rows.order_by(*OPEN_FIRST)
+
+
+def requests_as_things(account: Account, ids: Collection[UUID]) -> dict[UUID, Thing]:
+    """Requests by id, for the account's activity."""
+    rows = Request.objects.for_account(account).filter(pk__in=ids).select_related("license__integration")
+    return {
+        row.pk: Thing(
+            str(row), reverse("integrations-request", kwargs={"account_number": account.number, "pk": row.pk})
+        )
+        for row in rows
+    }
 
 
 def messages_about(request: Request) -> QuerySet[RequestMessage]:

@@ -1,24 +1,26 @@
 """Reads of authentications for their pages: how each stands, and what has become of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
-from zoneinfo import ZoneInfo
+from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateformat import format as date_format
-from django.utils.dateparse import parse_datetime
 
+from accounts import activity
 from accounts.models import Account, AuditEvent
 from accounts.queries import events_about
-from integrations import networks
+from accounts.queries_activity import Thing
+from integrations import credentials, networks
 from integrations.models import Authentication, Integration
 from integrations.queries import has_active_license
 from integrations.queries_usage import Usage, usage_of
 
 MOST_EVENTS = 100
+UNSAID = ("id_field", "secret_version", "source_system")
+"""Members of its events that its page tells elsewhere, or that tell people nothing."""
 
 
 class State(StrEnum):
@@ -93,71 +95,39 @@ def _standing(
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One thing that an event changed, in words; `before` is empty for what is new."""
-
-    what: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """An event about an authentication, in words."""
 
     event: AuditEvent
     happened: str
-    changes: Sequence[Change]
-
-
-HAPPENED = {
-    "authentication.issued": "Issued",
-    "authentication.rotated": "Secret rotated",
-    "authentication.grace_ended": "Old secret ended",
-    "authentication.changed": "Changed",
-    "authentication.revoked": "Revoked",
-}
+    changes: Sequence[activity.Change]
 
 
 def history_of(account: Account, authentication: Authentication) -> list[HistoryEntry]:
-    """What has been done to an authentication, the latest first, times in the account's zone."""
+    """What has been done to an authentication, the latest first: its part of the activity, without what goes without
+    saying here."""
     events = events_about(account, "authentication", authentication.pk)[:MOST_EVENTS]
-    return [HistoryEntry(event, HAPPENED.get(event.action, event.action), _changes(event, account)) for event in events]
-
-
-def _changes(event: AuditEvent, account: Account) -> list[Change]:
-    before, after = event.before or {}, event.after or {}
-    if before.get("grace_until") is None:  # there was no old secret
-        before.pop("grace_until", None)
     return [
-        Change(what, told(before[part], account.zone) if part in before else "", told(after[part], account.zone))
-        for part, (what, told) in PARTS.items()
-        if part in after
+        HistoryEntry(
+            event,
+            activity.words(event.action.removeprefix("authentication.")),
+            [
+                change
+                for change in activity.changes(event.before, event.after, account.zone)
+                if change.name not in UNSAID
+            ],
+        )
+        for event in events
     ]
 
 
-def _moment(value: str | None, zone: ZoneInfo) -> str:
-    at = parse_datetime(value) if value else None
-    return date_format(at.astimezone(zone), "j M Y, H:i") if at else "never"
-
-
-def _text(value: Any, _zone: ZoneInfo) -> str:
-    return str(value)
-
-
-def _access(value: bool, _zone: ZoneInfo) -> str:
-    return "read only" if value else "read and write"
-
-
-def _networks(value: Sequence[str], _zone: ZoneInfo) -> str:
-    return ", ".join(value) or "all"
-
-
-PARTS: dict[str, tuple[str, Callable[[Any, ZoneInfo], str]]] = {
-    "name": ("Name", _text),
-    "read_only": ("Access", _access),
-    "expires_at": ("Expires", _moment),
-    "allowed_networks": ("Allowed networks", _networks),
-    "grace_until": ("Old secret refused from", _moment),
-}
-"""What of an event's before and after is told, and how."""
+def things(account: Account, ids: Collection[UUID]) -> dict[UUID, Thing]:
+    """Authentications by id, for the account's activity."""
+    rows = Authentication.objects.for_account(account).filter(pk__in=ids)
+    return {
+        pk: Thing(
+            f"{name} ({credentials.mask(key)})",
+            reverse("integrations-authentication", kwargs={"account_number": account.number, "pk": pk}),
+        )
+        for pk, name, key in rows.values_list("pk", "name", "key")
+    }

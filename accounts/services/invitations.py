@@ -15,6 +15,7 @@ from accounts.actor import Actor
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import Account, Invitation, Membership, Role, User
 from accounts.services import audit, mail, members, people
+from accounts.text import NO_EMAIL
 
 LASTS = timedelta(days=7)
 SALT = "accounts.invitation"
@@ -30,7 +31,7 @@ def invite(*, account: Account, email: str, role: Role, site: str, by: Actor) ->
     try:
         validate_email(email)
     except ValidationError:
-        raise ValidationFailed.of("email", "invalid", "Write an e-mail address, such as jan@example.com.") from None
+        raise ValidationFailed.of("email", "invalid", NO_EMAIL) from None
     if Membership.objects.for_account(account).filter(user__email__iexact=email).exists():
         raise Conflict(f"{email} is a member of {account} already.", code="already_member")
     invitation: Invitation = Invitation.objects.for_account(account).create(email=email, role=role, invited_by=by.label)

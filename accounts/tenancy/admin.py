@@ -320,6 +320,14 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
     def _url(self, name: str, row: Any) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=(row.pk,))
 
+    def on_shown(self, request: HttpRequest, row: Any) -> None:
+        """Records that a person sees a row's page, where that is to be told."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Django's, called as what it lists."""
+        title = str(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": f"{title[:1].upper()}{title[1:]}", **(extra_context or {})})
+
     def render_change_form(
         self,
         request: HttpRequest,
@@ -330,6 +338,8 @@ class ConcordAdmin(ModelAdmin):  # type: ignore[type-arg]
         obj: Any = None,
     ) -> Any:
         if obj is not None:
+            self.on_shown(request, obj)
+            context |= {"title": str(obj), "subtitle": None}
             pages = [page for page in self.action_pages if page.possible(obj)]
             context["action_pages"] = [(page, page.label_for(obj), self._url(page.name, obj)) for page in pages]
         return super().render_change_form(request, context, add, change, form_url, obj)

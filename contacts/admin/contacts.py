@@ -75,17 +75,8 @@ class ContactAdmin(PartnerScopedAdmin):
     def updated(self, contact: Contact) -> str:
         return moment(contact.updated_at, contact.account.zone)
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
-        reading.record_seen(contact=obj, as_operator=queries.is_operator(request.user), by=actor_of(request))
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def on_shown(self, request: HttpRequest, row: Contact) -> None:
+        reading.record_seen(contact=row, as_operator=queries.is_operator(request.user), by=actor_of(request))
 
 
 @register(ReviewItem, site=site)

@@ -277,19 +277,10 @@ class RuleSetAdmin(PartnerScopedAdmin):
         shown = super().get_fields(request, obj)
         return shown if obj is None or rule_sets.tells_values(obj) else shown[:-1]
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> Any:
-        if rule_sets.tells_values(obj):
+    def on_shown(self, request: HttpRequest, row: RuleSet) -> None:
+        if rule_sets.tells_values(row):
             as_operator = queries.is_operator(request.user)
-            reading.record_common_values_seen(account=obj.account, as_operator=as_operator, by=actor_of(request))
-        return super().render_change_form(request, context, add, change, form_url, obj)
+            reading.record_common_values_seen(account=row.account, as_operator=as_operator, by=actor_of(request))
 
     @display(description="rules")
     def says(self, rule_set: RuleSet) -> str:

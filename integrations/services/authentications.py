@@ -81,8 +81,8 @@ def issue(
     `is_same_system` says that a free id field is for a system that has another one already; without it, a new name.
     `authentication_id` is the new row's, for callers that must recognise a repeated call.
     Raises Conflict `license_inactive` without an active license, `already_issued` for a repeated call, `id_field_taken`
-    while the field has a live authentication, ValidationFailed (`name`, `expires_at`, `allowed_networks`, `system_name`),
-    and whatever `contacts.services.fields.bind` raises.
+    while the field has a live authentication, ValidationFailed (`name`, `expires_at`, `allowed_networks`,
+    `system_name`), and whatever `contacts.services.fields.bind` raises.
     """
     Account.objects.select_for_update().get(pk=account.pk)  # a form sent twice at once issues one authentication
     if Authentication.objects.for_account(account).filter(pk=authentication_id).exists():

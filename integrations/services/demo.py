@@ -19,6 +19,7 @@ from contacts.models import IdField
 from contacts.services import fields, sync
 from integrations.models import Authentication, Integration
 from integrations.services import authentications, catalogue, licenses
+from integrations.services.demo_usage import seed_month
 
 SEEDED = "demo.seeded"
 TYPES = {name: type_ for name, _, type_ in BUILT_IN_FIELDS}
@@ -179,6 +180,8 @@ def _feed_harbour(account: Account, integration: Integration, by: Actor) -> None
             _record("W-15", "Freya", "Lowe", "freya.lowe@mail.example", city="York", phone="+441904960115"),
         ],
     )
+    seed_month(crm, "192.0.2.10")
+    seed_month(webshop, "198.51.100.24")
 
 
 def _feed_summit(account: Account, integration: Integration, by: Actor) -> None:
@@ -193,6 +196,7 @@ def _feed_summit(account: Account, integration: Integration, by: Actor) -> None:
             _record("20003", "Amelia", "Hart", "amelia.hart@mail.example", city="Portland"),
         ],
     )
+    seed_month(erp, "203.0.113.7")
 
 
 def _default_id_field(account: Account) -> IdField:

@@ -50,9 +50,8 @@ class SecretView(IntegrationsView):
         response = self.page("integrations/authentication_issued.html", context)
         response["Cache-Control"] = "no-store"
         # For the page that comes next, be it this one reloaded.
-        messages.info(
-            self.request, f"The secret of {issued.authentication.name} was shown once. If it was not kept, rotate it."
-        )
+        name = row.authentication.name
+        messages.info(self.request, f"The secret of {name} was shown once. If it was not kept, rotate it.")
         return response
 
     def show_no_secret(self, authentication: Authentication) -> HttpResponse:

@@ -4,6 +4,8 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
 
 from accounts.errors import DomainError
 from accounts.permissions import Capability
@@ -45,7 +47,15 @@ class ActivateView(IntegrationsView):
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            messages.success(request, f"{integration.name} is activated. Make an authentication under Configurations.")
+            messages.success(
+                request,
+                format_html(
+                    '{} is activated. Next, under Configurations: <a href="{}">make an authentication</a>, '
+                    "a key and secret for your first system.",
+                    integration.name,
+                    reverse("integrations-authentication-new", kwargs={"account_number": self.account.number}),
+                ),
+            )
         return self.to("integrations-overview")
 
 

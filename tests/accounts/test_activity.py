@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,11 +13,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import activity, queries_activity
+from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
 from accounts.queries_activity import Filters
+from contacts.models import Contact
+from contacts.services import merges
 from tests.conftest import Cast, SignIn
-from tests.factories import AccountFactory
+from tests.factories import AccountFactory, authentication_for
 from tests.rows import furnish
+from tests.system import System
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -68,7 +73,8 @@ class TestWords:
 @pytest.mark.django_db
 class TestFiltering:
     def found(self, account: Account, **asked: Any) -> list[str]:
-        return [each.object_id for each in queries_activity.events_of(account, Filters(**asked))]
+        rows = queries_activity.events_of(account, Filters(**asked))
+        return [each.object_id for each in queries_activity.page_of(rows, None, text=asked.get("text", "")).events]
 
     def test_each_filter_narrows(self) -> None:
         account, other = AccountFactory.create_batch(2)
@@ -85,10 +91,8 @@ class TestFiltering:
         assert self.found(account, action="license.cancelled") == ["1"]
         assert self.found(account, since=NOON) == ["2", "1"]
         assert self.found(account, until=NOON) == ["0"]
-        assert self.found(account, text="rest") == ["1", "0"]
-        assert self.found(account, text="%") == ["1"]
-        assert self.found(account, text="2") == ["2"]
-        assert self.found(account, text="theirs") == []
+        for text, ids in (("rest", ["1", "0"]), ("%", ["1"]), ("2", ["2"]), ("theirs", [])):
+            assert self.found(account, text=text) == ids
         assert queries_activity.actors_of(account) == ["Ben@example.com", "anna@example.com"]
         assert queries_activity.actions_of(account) == ["license.bought", "license.cancelled", "request.filed"]
 
@@ -105,6 +109,9 @@ class TestFiltering:
         assert [*seen, *page.events] == expected
         monkeypatch.setattr(queries_activity, "CHUNK", 4)
         assert list(queries_activity.every(rows)) == expected
+        monkeypatch.setattr(queries_activity, "MOST_SEARCHED", 3)
+        assert list(queries_activity.every(rows, "rest")) == expected
+        assert list(queries_activity.every(rows, "nowhere")) == []
         assert list(queries_activity.every(rows.none())) == []
 
 
@@ -163,8 +170,48 @@ class TestThePage:
         last = first.context["last"]
         assert f"?action=license&amp;text=thing&amp;after={last.pk}" in first.content.decode()
         second = client.get(address(cast.account), asked | {"after": last.pk})
-        assert [row.object_label for row, _ in second.context["entries"]] == [f"Thing {n}." for n in range(9, -1, -1)]
+        assert [entry.event.object_label for entry in second.context["entries"]] == [
+            f"Thing {n}." for n in range(9, -1, -1)
+        ]
         assert second.context["last"] is None
+
+    def test_a_text_is_looked_for_in_so_many_events_at_a_time(
+        self, cast: Cast, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        AuditEvent.objects.all().delete()
+        made = [event(cast.account, object_label=label) for label in ("Till 1", "x", "x", "Till 2", "x", "x", "x")]
+        monkeypatch.setattr(queries_activity, "MOST_SEARCHED", 3)
+        client, asked = sign_in(cast.owner), {"text": "till"}
+        first = client.get(address(cast.account), asked)
+        assert (first.context["entries"], first.context["last"]) == ([], made[4])
+        assert "looks through 3 events at a time" in first.text
+        assert "Nothing like that" not in first.text
+        assert f"after={made[4].pk}" in first.text
+        second = client.get(address(cast.account), asked | {"after": made[4].pk})
+        assert [entry.event for entry in second.context["entries"]] == [made[3]]
+        third = client.get(address(cast.account), asked | {"after": second.context["last"].pk})
+        assert [entry.event for entry in third.context["entries"]] == [made[0]]
+        assert (third.context["last"], third.context["is_cut"]) == (None, False)
+        assert len(TestTheFile().rows(client.get(address(cast.account, "download/"), asked))) == 2
+
+    def test_things_have_the_name_they_have_now_and_lead_to_their_page(self, cast: Cast, sign_in: SignIn) -> None:
+        shop = System(authentication_for(cast.account, system="Shop"))
+        for number, name in (("1", "Ada"), ("2", "Bea")):
+            shop.send(number, firstName=name)
+        ada, bea = Contact.objects.for_account(cast.account).order_by("pk")
+        merges.merge(account=cast.account, survivor_id=ada.pk, loser_id=bea.pk, by=SYSTEM)
+        gone = "0199c0de-0000-7000-8000-000000000000"
+        event(cast.account, action="contact.split", object_id=gone, object_label=gone, after={"new_contact": "odd"})
+        page = sign_in(cast.viewer).get(address(cast.account)).text
+        base = f"/settings/{cast.account.number}"
+        assert f'<a href="{base}/contacts/{ada.pk}/">Ada</a>' in page
+        assert re.search(
+            rf'Merged into it:</span>\s*<a href="{base}/contacts/{bea.pk}/">Contact …{str(bea.pk)[-6:]}</a>', page
+        )
+        assert re.search(r"Split off into:</span>\s*odd", page)
+        assert f'<a href="{base}/integrations/configurations/' in page
+        assert "Loser" not in page
+        assert str(ada.pk) not in re.sub(r'href="[^"]*"', "", page)
 
     def test_where_to_go_on_is_an_event_of_this_account(self, cast: Cast, sign_in: SignIn) -> None:
         theirs = event(cast.other_account)

@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 import pytest
 import time_machine
+from django import forms
 from django.core import mail
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -16,6 +18,7 @@ from accounts.actor import SYSTEM
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import Account, AuditEvent, Invitation, Membership, Partner, Role, User
 from accounts.services import invitations
+from accounts.text import NO_EMAIL
 from contacts.models import ContactField, IdField, RuleSet
 from tests.conftest import Cast, SignIn
 from tests.factories import UserFactory
@@ -183,3 +186,10 @@ class TestInvitations:
         with pytest.raises(ValidationFailed):
             invitations.accept_as_new_person(invitation=invitation, name="X", password=PASSWORD, by=SYSTEM)
         assert role_of(cast.account, "nina@example.com") is None
+
+
+def test_what_is_no_address_is_told_in_the_same_words_everywhere(cast: Cast) -> None:
+    with pytest.raises(ValidationFailed, match=NO_EMAIL):
+        invitations.invite(account=cast.account, email="nina", role=Role.OWNER, site="", by=SYSTEM)
+    with pytest.raises(ValidationError, match=NO_EMAIL):
+        forms.EmailField().clean("nina")

@@ -176,6 +176,7 @@ INNER = {
     "contacts.services.sources": "what imports and their previews read",
     "contacts.services.store": "what the engine reads",
     "integrations.services.demo": "makes the demo's data through the services",
+    "integrations.services.demo_usage": "makes the demo's data through the services",
 }
 
 

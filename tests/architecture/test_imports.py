@@ -96,6 +96,7 @@ PURE = (
 HTTP_AND_ORM = ("django", "rest_framework", "allauth", "http", "urllib", "socket")
 
 LOCAL_IMPORTS = {
+    "contacts/apps.py: ready": "what it gives the activity needs the models, which are loaded by then",
     "integrations/apps.py: ready": "the checks need the models, which are loaded by then",
 }
 

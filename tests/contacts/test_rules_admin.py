@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import SYSTEM
 from accounts.models import Account, AuditEvent
-from contacts.models import ExternalId, Preview, PreviewPair, ReviewItem, RuleSet
+from contacts import rule_sets
+from contacts.models import ExternalId, Policy, Preview, PreviewPair, ReviewItem, RuleSet
 from contacts.services import rules
 from tests import factories
 from tests.conftest import Cast, SignIn
@@ -123,6 +124,21 @@ class TestDrafts:
         [error] = answer.context["form"].errors[field]
         assert said in error
         assert not RuleSet.objects.for_account(account).filter(number=2).exists()
+
+    def test_a_rule_of_one_name_is_warned_of_and_what_is_too_common_told(
+        self, agent: Client, account: Account, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rule_sets, "TOO_COMMON", 2)
+        made = drafted(
+            agent, account, rule_1_1="lastName", rule_2_1="lastName", rule_2_2="city", rule_3_1="phoneNumber"
+        )
+        said = {rule: found for _, rule, found in rule_sets.preview_lines(made)}
+        alone = "different people have the same lastName. With this field alone a later write links one to another"
+        assert [rule for rule, found in said.items() if alone in found] == ["lastName"]
+        assert "too many to identify anybody: a later write with it is linked to none" in said["phoneNumber"]
+        assert "gets a contact of its own and a review item." in said["phoneNumber"]
+        made.policy = Policy.REJECT
+        assert "but refused with 409." in rule_sets.preview_lines(made)[-1][2]
 
     def test_the_commonest_values_are_shown_and_the_account_learns_of_it(self, agent: Client, account: Account) -> None:
         draft = rules.Draft(rules=[["phoneNumber"]])

@@ -1,11 +1,15 @@
 """The example data: all or nothing, once."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 
 from accounts.errors import ValidationFailed
 from accounts.models import Account, AuditEvent, Membership, Partner, Role, User
 from contacts.models import Contact, ExternalId, ReviewItem
 from integrations.models import Authentication, Integration, License, Price
+from integrations.queries_usage import failing, recent_calls, usage_of
 from integrations.services import demo
 
 pytestmark = pytest.mark.django_db
@@ -38,6 +42,25 @@ def test_two_systems_of_an_account_share_contacts_and_another_account_does_not()
     assert ExternalId.objects.for_account(harbour).get(value="W-7").contact_id == shared
     assert ReviewItem.objects.for_account(harbour).exists()
     assert Contact.objects.for_account(summit).count() == 3
+
+
+def test_each_system_has_called_for_a_month_and_none_fails() -> None:
+    with time_machine.travel(datetime(2026, 11, 25, 12, 30, tzinfo=UTC), tick=False):
+        demo.seed()
+        harbour = account("Harbour Cycles")
+        crm, webshop = Authentication.objects.for_account(harbour).order_by("created_at")
+        used = usage_of(harbour, [crm, webshop])
+        assert not failing(Account.objects.all())
+    for authentication, requests in ((crm, 1525), (webshop, 1465)):
+        days = used[authentication.pk].days
+        assert (len(days), min(day.requests for day in days) > 0) == (30, True)
+        assert used[authentication.pk].requests == requests
+        assert 0 < used[authentication.pk].errors < requests / 5
+        assert sum(day.contacts_written for day in days) > sum(day.contacts_read for day in days) > 0
+        calls = recent_calls(authentication)
+        assert len(calls) == 100
+        assert calls[0].row.at == authentication.last_used_at < datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
+        assert {each.call for each in calls} >= {"POST /contacts", "GET /contacts/{external_id}"}
 
 
 def test_a_second_time_changes_nothing() -> None:

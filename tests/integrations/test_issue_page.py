@@ -155,7 +155,8 @@ class TestIssuing:
     def test_read_only_is_asked_for_under_more(self, cast: Cast, owner: Client) -> None:
         page = self.issue(owner, cast.account, read_only="on").text
         assert Authentication.objects.for_account(cast.account).get().read_only
-        assert "curl -X POST" not in page
+        assert "curl http://testserver/api/v1/me" in page
+        assert "-X POST" not in page
 
     def test_without_a_license_nothing_is_issued(self, cast: Cast, owner: Client) -> None:
         values = answers(owner, cast.account)

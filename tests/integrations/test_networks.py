@@ -38,8 +38,8 @@ def test_what_is_a_network(entry: str, cidr: str) -> None:
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        ("", "“” is no network"),
-        ("shop.example.com", "“shop.example.com” is no network. Write it as 192.0.2.0/24"),
+        ("", "“” is no network. Write one as 192.0.2.0/24"),
+        ("shop.example.com", "“shop.example.com” is no network"),
         ("192.0.2.0/33", "is no network"),
         ("192.0.2.256", "is no network"),
         ("192.000.002.001", "is no network"),
@@ -52,10 +52,21 @@ def test_what_is_a_network(entry: str, cidr: str) -> None:
 )
 def test_what_is_none(entry: str, told: str) -> None:
     with pytest.raises(ValidationFailed) as caught:
-        networks.canonical(["10.0.0.0/8", entry, "no"])
-    wrong, other = caught.value.errors
-    assert (wrong.field, wrong.code, other.code) == ("allowed_networks", "invalid_network", "invalid_network")
+        networks.canonical(["10.0.0.0/8", entry])
+    [wrong] = caught.value.errors
+    assert (wrong.field, wrong.code) == ("allowed_networks", "invalid_network")
     assert told in wrong.detail
+
+
+def test_one_error_names_all_that_are_none() -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        networks.canonical(["10.0.0.1/8", "only", "from", "the", "office", "in", "the", "Hague", "please"])
+    [wrong] = caught.value.errors
+    assert wrong.detail == (
+        "“only”, “from”, “the”, “office”, “in” and 2 more are no networks. "
+        "Write one as 192.0.2.0/24 or 2001:db8::/32, or a single address. "
+        "“10.0.0.1/8” begins inside of a network. Write 10.0.0.0/8 for the network, or the address alone."
+    )
 
 
 def test_there_are_fifty_at_most() -> None:

@@ -201,7 +201,9 @@ class TestDialogs:
         bought = owner.post(path("activate", cast.account, code="rest-api"), headers=HTMX)
         assert (bought.status_code, bought.content) == (200, b"")
         assert bought["HX-Redirect"] == path("overview", cast.account)
-        assert "is activated" in owner.get(bought["HX-Redirect"]).text
+        overview = owner.get(bought["HX-Redirect"]).text
+        assert "REST API is activated." in overview
+        assert f'<a href="{path("authentication-new", cast.account)}">make an authentication</a>' in overview
 
     def test_the_recent_sign_in_ages(self, cast: Cast, owner: Client) -> None:
         license_for(cast.account)
@@ -272,7 +274,12 @@ class TestRequests:
         response = self.ask(owner, cast.account, **{field: " "})
         assert response.status_code == 422
         assert error_of(field, response.text)
+        assert [name for name in ("kind", "system", "reason") if error_of(name, response.text)] == [field]
         assert not Request.objects.for_account(cast.account).exists()
+
+    def test_the_system_is_asked_for_where_it_matters(self, cast: Cast, owner: Client) -> None:
+        assert self.ask(owner, cast.account, kind="advice", system="").status_code == 200
+        assert Request.objects.for_account(cast.account).get().system == ""
 
     def test_new_authentication_leads_to_the_request(self, cast: Cast, recent: Any) -> None:
         license_for(cast.account)

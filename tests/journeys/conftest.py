@@ -30,10 +30,10 @@ from playwright.sync_api import (
 )
 from pytest_django.live_server_helper import LiveServer
 
-from accounts.models import User
+from accounts.models import Account, User
 from integrations.models import Integration
 from tests.config.environment import ROOT
-from tests.factories import PASSWORD, rest_api
+from tests.factories import PASSWORD, AccountFactory, UserFactory, rest_api
 from tests.journeys.keyboard import HANDS
 
 Visit = Callable[..., Page]
@@ -193,6 +193,17 @@ def catalogue(transactional_db: None) -> Integration:
     """The integration that journeys are about: what the migrations wrote is gone after the first of them."""
     cache.clear()
     return rest_api()
+
+
+@pytest.fixture
+def owner(catalogue: Integration) -> User:
+    return UserFactory.create()
+
+
+@pytest.fixture
+def account(owner: User) -> Account:
+    """An account of the owner's, with nothing in it. Journeys that need more have one of their own."""
+    return AccountFactory.create(owner=owner)
 
 
 @pytest.fixture

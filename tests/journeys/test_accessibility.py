@@ -18,7 +18,7 @@ from accounts.services import invitations, members
 from contacts.models import IdField, ReviewItem
 from contacts.overlay import Record
 from contacts.services import erasure, merges, sync
-from integrations.models import Integration, License
+from integrations.models import License
 from integrations.services import authentications, requests
 from integrations.services import catalogue as catalogue_service
 from tests.factories import PASSWORD, AccountFactory, UserFactory, authentication_for, id_field
@@ -68,11 +68,6 @@ class Inspector:
 @pytest.fixture
 def inspect(visit: Visit) -> Callable[[User | None], Inspector]:
     return lambda user: Inspector(visit(user, viewport=DESKTOP, reduced_motion="reduce"))
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture
@@ -163,6 +158,12 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     inspector.look(f"Revoke {SHOP}")
     inspector.visit(f"{base}configurations/", "Configurations")
+    look_at_issuing(inspector, f"{base}configurations/new/")
+    assert inspector.problems == []
+
+
+def look_at_issuing(inspector: Inspector, address: str) -> None:
+    """By the dialog, with a wrong answer, and by its page, sent twice."""
     inspector.page.get_by_role("link", name="New authentication").click()
     inspector.page.get_by_text("More", exact=True).click()
     inspector.look("New authentication")
@@ -174,13 +175,12 @@ def test_pages_of_an_account_and_their_dialogs(
     inspector.page.get_by_label("Which system are you connecting?").select_option(label="AFAS")
     inspector.page.get_by_role("button", name="OK").click()
     inspector.look("Key and secret of AFAS")
-    inspector.visit(f"{base}configurations/new/", "New authentication")
+    inspector.visit(address, "New authentication")
     inspector.page.get_by_role("radio", name="externalCustomerId").check()
     inspector.page.get_by_role("button", name="OK").click()
     expect(inspector.page.get_by_role("heading", name="Key and secret of Old shop")).to_be_visible()
     inspector.page.reload()
     inspector.look("This was already issued")
-    assert inspector.problems == []
 
 
 def test_pages_of_one_authentication(

@@ -9,13 +9,8 @@ from playwright.sync_api import Page, expect
 from accounts.models import Account, Charge, User
 from integrations.models import Integration, License
 from integrations.services import licenses
-from tests.factories import AccountFactory, PartnerFactory, UserFactory
+from tests.factories import AccountFactory, PartnerFactory
 from tests.journeys.conftest import Visit
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture

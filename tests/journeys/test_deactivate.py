@@ -5,20 +5,15 @@ import time_machine
 from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
-from integrations.models import Integration, License
+from integrations.models import License
 from integrations.services.authentications import Issued
-from tests.factories import AccountFactory, PartnerFactory, UserFactory, authentication_for, partner_user
+from tests.factories import AccountFactory, PartnerFactory, authentication_for, partner_user
 from tests.journeys.conftest import Visit
 from tests.system import System
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
 
 REASON = "We move to another system."
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture

@@ -5,20 +5,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from accounts.models import Account, User
 from contacts.models import ReviewItem
-from integrations.models import Integration
-from tests.factories import AccountFactory, UserFactory, authentication_for, id_field
+from tests.factories import authentication_for, id_field
 from tests.journeys.conftest import Visit
 from tests.system import System
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
-
-
-@pytest.fixture
-def account(owner: User) -> Account:
-    return AccountFactory.create(owner=owner)
 
 
 @pytest.fixture

@@ -4,18 +4,12 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import Account, User
-from integrations.models import Integration
-from tests.factories import AccountFactory, UserFactory, authentication_for
+from tests.factories import AccountFactory, authentication_for
 from tests.journeys.conftest import Visit
 from tests.system import System
 from tests.work import work
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture

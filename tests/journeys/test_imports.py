@@ -8,8 +8,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Account, User
 from contacts.models import Contact, Import
 from contacts.services import imports
-from integrations.models import Integration
-from tests.factories import AccountFactory, UserFactory, authentication_for
+from tests.factories import authentication_for
 from tests.journeys.conftest import Visit
 from tests.system import System
 from tests.work import work
@@ -20,16 +19,6 @@ ROWS = [f"{number};p{number}@example.com;Jan {number}" for number in range(1002,
 CSV = (
     "\r\n".join(["Klantnummer;E-mail;Roepnaam;Maat", "1001;known@example.com;Ada", "1010;nobody;Piet", *ROWS]) + "\r\n"
 )
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
-
-
-@pytest.fixture
-def account(owner: User) -> Account:
-    return AccountFactory.create(owner=owner)
 
 
 @pytest.fixture

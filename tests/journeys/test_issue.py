@@ -16,19 +16,14 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
 from contacts.models import Contact
-from integrations.models import Authentication, Integration
+from integrations.models import Authentication
 from integrations.services import usage
-from tests.factories import AccountFactory, UserFactory, authentication_for, id_field
+from tests.factories import AccountFactory, authentication_for, id_field
 from tests.journeys.conftest import Visit
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
 
 SECRET = re.compile(r"cs_[0-9A-Za-z]{46}")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture
@@ -126,6 +121,8 @@ def test_what_the_issued_page_offers_to_take_along_works(visit: Visit, owner: Us
     lines = Path(download.value.path()).read_text()
     assert lines == f"CONCORD_KEY={authentication.key}\nCONCORD_SECRET={secret}\n"
 
+    for option in page.locator(".command .whole").all():
+        assert option.evaluate("each => each.getClientRects().length") == 1  # not broken over two lines
     page.get_by_role("button", name="Copy the command").click()
     command = clipboard(page)
     assert "\n" not in command

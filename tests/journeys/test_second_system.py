@@ -5,18 +5,13 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Account, User
 from contacts.models import Contact
-from integrations.models import Authentication, Integration, Request
+from integrations.models import Authentication, Request
 from integrations.services.authentications import Issued
-from tests.factories import AccountFactory, PartnerFactory, UserFactory, authentication_for, partner_user
+from tests.factories import AccountFactory, PartnerFactory, authentication_for, partner_user
 from tests.journeys.conftest import Visit
 from tests.system import System
 
 pytestmark = pytest.mark.usefixtures("by_keyboard_on_sqlite")
-
-
-@pytest.fixture
-def owner(catalogue: Integration) -> User:
-    return UserFactory.create()
 
 
 @pytest.fixture
@@ -38,6 +33,9 @@ def ask(page: Page) -> None:
     dialog.get_by_role("link", name="Request an extra id field").first.click()
     expect(dialog.get_by_role("heading", name="Ask Lantern Agency")).to_be_visible()
     expect(dialog.get_by_role("radio", name="An extra id field")).to_be_checked()
+    dialog.get_by_role("radio", name="Advice").check()
+    expect(dialog.get_by_label("Which system is the id field for?")).to_be_hidden()
+    dialog.get_by_role("radio", name="An extra id field").check()
     dialog.get_by_label("Which system is the id field for?").fill("Webshop")
     dialog.get_by_label("Reason").fill("Our new shop starts in May.")
     dialog.get_by_role("button", name="Send the request").click()
