@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -59,41 +60,44 @@ def _others(account: Account, changes: Iterable[Change]) -> dict[int, Change]:
     }
 
 
-def _merges(account: Account, contact_id: UUID) -> list[tuple[UUID, UUID, int]]:
-    """Survivor, loser and write of each merge that the contact was in."""
+class _Merged(NamedTuple):
+    """A merge that the contact was in. `lost`: the values of the one that it took in, None once it was undone."""
+
+    survivor: UUID
+    loser: UUID
+    write: int
+    lost: dict[str, Any] | None
+
+
+def _merges(account: Account, contact_id: UUID) -> list[_Merged]:
     rows = Merge.objects.for_account(account).filter(Q(survivor_id=contact_id) | Q(loser_id=contact_id))
-    return list(rows.values_list("survivor_id", "loser_id", "write_id"))
+    return [_Merged(*row) for row in rows.values_list("survivor_id", "loser_id", "write_id", "before__loser__values")]
 
 
 def _told(
     change: Change,
     fields: Sequence[str],
     other: Change | None,
-    merges: Sequence[tuple[UUID, UUID, int]],
+    merges: Sequence[_Merged],
     contacts: Mapping[UUID, Contact],
 ) -> Told:
     if other is None:
         return Told(change, change.get_kind_display(), fields)
     contact = contacts.get(other.contact_id)
     is_there = contact is not None and contact.merged_into_id is None
-    return Told(
-        change,
-        _what(change, other, merges),
-        fields,
-        other.contact_id,
-        name_of(contact.values) if contact is not None and is_there else "",
-        is_there,
-    )
+    lost = next((each.lost for each in merges if each.loser == other.contact_id and each.lost), {})
+    values = contact.values if contact is not None and is_there else lost
+    return Told(change, _what(change, other, merges), fields, other.contact_id, name_of(values), is_there)
 
 
-def _what(change: Change, other: Change, merges: Sequence[tuple[UUID, UUID, int]]) -> str:
+def _what(change: Change, other: Change, merges: Sequence[_Merged]) -> str:
     """A merge, its undoing or a split, seen from the contact of the change. Split off is only what was never merged."""
     if other.kind == Kind.MERGED:
         return "Merged with"
     if change.kind == Kind.MERGED:
         return "Merged into"
     both = {change.contact_id, other.contact_id}
-    was_merged = any({survivor, loser} == both and write < change.write_id for survivor, loser, write in merges)
+    was_merged = any({each.survivor, each.loser} == both and each.write < change.write_id for each in merges)
     if change.kind == Kind.CREATED:
         return "Merge undone, apart again from" if was_merged else "Split off from"
     return "Merge undone, apart again from" if was_merged else "Split off"

@@ -93,7 +93,8 @@ class TestThePage:
             return rows
 
         merge(world, 0, 1)
-        assert told(0)[0] == f"Merged with {world.id_of(1)}"
+        assert told(0)[0] == "Merged with Piet"
+        assert contact_path(world, 1) not in owner.get(contact_path(world, 0)).text  # leads back to this page
         merges.undo(account=world.account, merge_id=Merge.objects.for_account(world.account).get().pk, by=BY)
         world.split(CRM, "77")
         apart = world.id_of(2)
