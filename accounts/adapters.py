@@ -1,17 +1,16 @@
 """How sign-in differs from allauth's defaults."""
 
-import base64
-import hashlib
-
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest
 
+from accounts.sealing import opened, sealed
+
 log = structlog.get_logger(__name__)
+
+MFA = "concord.mfa"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -36,18 +35,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return address
 
 
-def _fernet() -> MultiFernet:
-    """Keys derived from SECRET_KEY and its fallbacks, so that SECRET_KEY can be rotated."""
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = (hashlib.sha256(b"concord.mfa:" + key.encode()).digest() for key in keys)
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
-
-
 class MFAAdapter(DefaultMFAAdapter):
     """Second-factor secrets are encrypted at rest: allauth's default stores them in clear."""
 
     def encrypt(self, text: str) -> str:
-        return _fernet().encrypt(text.encode()).decode()
+        return sealed(text, MFA)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _fernet().decrypt(encrypted_text.encode()).decode()
+        return opened(encrypted_text, MFA)

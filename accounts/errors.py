@@ -92,6 +92,11 @@ class TooLarge(DomainError):
     status = 413
     title = "The body is too large"
 
+    @classmethod
+    def beyond(cls, limit: int, mend: str) -> "TooLarge":
+        """The refusal of more than so many bytes, and what to do."""
+        return cls(f"Send at most {limit:,} bytes; {mend}.")
+
 
 class NotFound(DomainError):
     """What was asked for does not exist, or belongs to somebody else: the two are told apart by nobody."""

@@ -75,7 +75,7 @@ class RawJSONParser(BaseParser):
         while len(body) <= limit and (part := stream.read(limit + 1 - len(body))):
             body += part
         if len(body) > limit:
-            raise TooLarge(f"Send at most {limit:,} bytes; split a batch into smaller ones.")
+            raise TooLarge.beyond(limit, "split a batch into smaller ones")
         return bytes(body)
 
 

@@ -1,13 +1,25 @@
-"""CSV that spreadsheets open as what it is: text, and never a formula."""
+"""CSV that spreadsheets open as what it is: text, and never a formula (OWASP, CSV injection).
+
+Where a cell begins, or may begin for a spreadsheet that splits elsewhere than at commas, an apostrophe stands in front
+of what would begin a formula. Whoever takes one away at each of these places has the value again.
+"""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 MARK = "\ufeff"
 """At the beginning of a file: tells spreadsheets that it is UTF-8."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
+FORMULA = re.compile(
+    r"""
+    ^ (?= '* [\t\r\n] )  # blanks that are cut off, with the formula behind them
+    | (?<! [^;|\t\r\n] )  # at the beginning, or where others split cells
+    ( (?: [^\S\t\r\n] | " )* ) (?= '* [=+\-@\uff1d\uff0b\uff0d\uff20] )  # and wide ones, which some make narrow
+    """,
+    re.VERBOSE,
+)
+"""In front of what a spreadsheet takes for a formula, and of the apostrophes that stand there already."""
 
 
 class _Line:
@@ -38,4 +50,4 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = "; ".join(value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return FORMULA.sub(r"\1'", text)

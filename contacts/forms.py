@@ -97,7 +97,7 @@ class MappingForm(AccountForm):
     def clean(self) -> dict[str, Any]:
         """`mapped`: contact field, or external_id → the column's number; None for a file without columns."""
         data: dict[str, Any] = super().clean() or {}
-        if self.sample.header and self.sample.problem is None:
+        if self.sample.header:
             try:
                 self.mapped = columns.mapped(self._chosen())
             except ValidationFailed as error:

@@ -28,12 +28,23 @@ INPUTS: Mapping[str, forms.Widget] = {
 }
 
 
-class EditForm(AccountForm):
+class SeenForm(AccountForm):
+    """What a person decides on a contact, in the version that they saw."""
+
+    seen_version = forms.IntegerField(
+        widget=forms.HiddenInput, error_messages={"required": OLD_FORM, "invalid": OLD_FORM}
+    )
+
+    def refusals(self) -> list[str]:
+        """What is wrong with what no person typed."""
+        return list(dict.fromkeys(str(each) for field in self.hidden_fields() for each in field.errors))
+
+
+class EditForm(SeenForm):
     """All values of a contact. What the person saw comes along, so that only what they changed is written, and what
     others changed meanwhile is told. Contact fields' names have no underscore, so that they are never those of these.
     """
 
-    seen_version = forms.IntegerField(widget=forms.HiddenInput, error_messages={"required": OLD_FORM})
     seen_values = forms.JSONField(widget=forms.HiddenInput, error_messages={"required": OLD_FORM, "invalid": OLD_FORM})
 
     def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
@@ -148,20 +159,21 @@ def _plain(typed: Any) -> Any:
     return typed.replace("\r\n", "\n").strip() if isinstance(typed, str) else typed
 
 
-class ChosenForm(AccountForm):
+class ChosenForm(SeenForm):
     """What a confirmation is about: the row that the person saw."""
 
     chosen = forms.IntegerField(widget=forms.HiddenInput, error_messages={"required": OLD_FORM, "invalid": OLD_FORM})
 
 
-class EraseForm(AccountForm):
+class EraseForm(SeenForm):
     """Asks to type whom: an erasure can't be taken back."""
 
     confirmation = forms.CharField(label="Confirm", max_length=1000)
 
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, contact: Contact, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.expected = " ".join(name.split()) or "erase"
+        self.initial = {"seen_version": contact.version}
+        self.expected = " ".join(queries.name_of(contact.values).split()) or "erase"
         self.fields["confirmation"].help_text = f"Type {self.expected} to confirm."
         self.fields["confirmation"].widget.attrs["autocomplete"] = "off"
 

@@ -21,7 +21,7 @@ class MergeForm(AccountForm):
     """Which contact stays, whose value it has in each field where they differ, and the versions that the person saw."""
 
     survivor = forms.ChoiceField(error_messages={"required": ONE_OF_TWO, "invalid_choice": ONE_OF_TWO})
-    versions = forms.CharField(widget=forms.HiddenInput, error_messages={"required": OLD_FORM})
+    versions = forms.Field(widget=forms.HiddenInput, error_messages={"required": OLD_FORM})
 
     def __init__(self, *args: Any, pair: PairPage, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,6 +41,20 @@ class MergeForm(AccountForm):
         if len(seen) != len(self.pair.sides) or not all(each.isascii() and each.isdecimal() for each in seen):
             raise forms.ValidationError(OLD_FORM)
         return {side.contact.pk: int(each) for side, each in zip(self.pair.sides, seen, strict=True)}
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a contact changed since the person saw it, whatever else is wrong with the form."""
+        return bool(self.cleaned_data.get("versions", self._versions) != self._versions)
+
+    @property
+    def _versions(self) -> dict[UUID, int]:
+        return {side.contact.pk: side.contact.version for side in self.pair.sides}
+
+    def again(self) -> "MergeForm":
+        """The form about the contacts as they are now, with what the person chose."""
+        chosen = {name: self.data[name] for name in self.fields if name in self.data and name != "versions"}
+        return MergeForm({**self.initial, **chosen}, account=self.account, pair=self.pair)
 
     @property
     def survivor_id(self) -> UUID:

@@ -94,17 +94,24 @@ def examples(*, account_id: int, keys: Iterable[tuple[int, str]]) -> dict[tuple[
 
 
 def keys_of(*, account_id: int, signature_id: int, contact_ids: Iterable[UUID]) -> list[Group]:
-    """The keys of a signature that these contacts hold and others too."""
+    """The keys of a signature that these contacts hold and others too. Nobody counts on when a key is too common."""
     of = "{0}.account_id = %s AND {0}.signature_id = %s AND {0}."
+    holds = of.format("held") + "contact_id = sent.id"
     found = select(
         f"""
-        SELECT CAST(held.key AS text),
-        (SELECT count(*) FROM contacts_matchkey other WHERE {of.format("other")}key = held.key)
-        FROM {sent(id="uuid")} {probe("contacts_matchkey", "held", of.format("held") + "contact_id = sent.id")}
+        WITH asked AS MATERIALIZED (
+            SELECT DISTINCT held.key FROM {sent(id="uuid")} {probe("contacts_matchkey", "held", holds)}
+        )
+        SELECT CAST(asked.key AS text), (SELECT count(*) FROM (
+            SELECT 1 FROM contacts_matchkey other WHERE {of.format("other")}key = asked.key LIMIT %s) AS first)
+        FROM asked
         """,
-        [account_id, signature_id, rows({"id": pk} for pk in contact_ids), account_id, signature_id],
+        [
+            *(rows({"id": pk} for pk in contact_ids), account_id, signature_id),
+            *(account_id, signature_id, TOO_COMMON + 1),
+        ],
     )
-    return sorted({Group(key, size) for key, size in found if size > 1})
+    return sorted(Group(key, size) for key, size in found if size > 1)
 
 
 def new_pairs(*, account_id: int, rule: Rule, known: Sequence[Rule], keys: Collection[str]) -> list[NewPair]:

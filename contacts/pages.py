@@ -3,13 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
+
+from django.db.models import Model, QuerySet
 
 from contacts.models import Change, ContactBook
 from contacts.queries import contact_json, utc
 from contacts.sql import instant, parameter, probe, rows, select, sent, uuid
 
+M = TypeVar("M", bound=Model)
 SCANNED = 10_000
 """Changes that one call goes through at most, to leave out those of the caller."""
 
@@ -19,6 +22,15 @@ class Position(NamedTuple):
 
     updated_at: datetime
     contact_id: UUID
+
+
+def rows_behind(rows: QuerySet[M], key: Any, size: int) -> tuple[list[M], Any]:
+    """The next rows of a list by primary key, from one end or the other, behind a key (None: the first ones); and
+    behind which key there are more (None: there are none)."""
+    if key is not None:
+        rows = rows.filter(**{"pk__lt" if rows.query.order_by[0] == "-pk" else "pk__gt": key})
+    found = list(rows[: size + 1])
+    return found[:size], found[size - 1].pk if len(found) > size else None
 
 
 @dataclass(frozen=True, slots=True)

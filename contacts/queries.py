@@ -168,7 +168,7 @@ def export_json(export: Export, link: str | None, until: str | None) -> dict[str
 def exports_of(account: Account) -> QuerySet[Export]:
     """The account's exports with their jobs, the latest first."""
     rows: QuerySet[Export] = Export.objects.for_account(account).select_related("job")
-    return rows
+    return rows.order_by("-pk")
 
 
 def rejected_rows(*, source: Import, after: int, size: int) -> tuple[list[dict[str, Any]], int | None]:

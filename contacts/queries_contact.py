@@ -17,8 +17,8 @@ from contacts.models import Change, Contact, ContactField, ErasedId, ExternalId,
 from contacts.normalise import Value
 from contacts.queries import utc
 
-HISTORY = 25
-"""Changes on a page."""
+DOUBTS = 25
+"""Open doubts on a page."""
 NAMES = ("firstName", "infix", "lastName")
 
 
@@ -82,7 +82,7 @@ class MergedFrom:
 
 @dataclass(frozen=True, slots=True)
 class ContactPage:
-    """All that a contact's page shows, but its history."""
+    """All that a contact's page shows, but its history (contacts.queries_history)."""
 
     name: str
     values: Sequence[ValueRow]
@@ -148,17 +148,8 @@ def open_doubts(account: Account, contact_id: UUID) -> list[tuple[ReviewItem, st
     found = items.filter(Q(contact=contact_id) | Q(other=contact_id)).select_related("contact", "other")
     return [
         (item, name_of((item.other if item.contact_id == contact_id else item.contact).values))
-        for item in found.order_by("pk")[:HISTORY]
+        for item in found.order_by("pk")[:DOUBTS]
     ]
-
-
-def history(account: Account, contact_id: UUID, before: int | None) -> tuple[list[Change], int | None]:
-    """A contact's changes, newest first, from behind a number; and where older ones begin (None: there are none)."""
-    rows = Change.objects.for_account(account).filter(contact_id=contact_id)
-    if before is not None:
-        rows = rows.filter(number__lt=before)
-    found = list(rows.select_related("write__id_field__source_system").order_by("-number")[: HISTORY + 1])
-    return found[:HISTORY], found[HISTORY - 1].number if len(found) > HISTORY else None
 
 
 def ids_of(account: Account, contact_id: UUID) -> list[ExternalId]:

@@ -21,6 +21,8 @@ class Standing:
 
     percent: float
     ends_at: datetime | None
+    lapses_at: datetime | None
+    """When it is cancelled unless somebody resumes it."""
     counts: Sequence[tuple[str, int]]
     is_under_way: bool
     can_pause: bool
@@ -31,6 +33,11 @@ def imports_of(account: Account) -> QuerySet[Import]:
     """All imports of an account, by persons and by calls, the latest first."""
     rows: QuerySet[Import] = Import.objects.for_account(account)
     return rows.select_related("job", "id_field__source_system").order_by("-pk")
+
+
+def drafts_of(account: Account) -> list[Import]:
+    """The files that wait to be started, the latest first."""
+    return list(imports_of(account).filter(job__state=Job.State.DRAFT))
 
 
 def systems_of(account: Account) -> list[IdField]:
@@ -52,6 +59,7 @@ def standing(source: Import) -> Standing:
     return Standing(
         percent=round(100 * progress(source), 1),
         ends_at=estimated_end(source),
+        lapses_at=None if job.paused_at is None else job.paused_at + Job.PAUSE_LASTS,
         counts=[(name, job.progress.get(name, 0)) for name in COUNTS[1:]],
         is_under_way=running,
         can_pause=running,

@@ -84,11 +84,20 @@ def csv_rows(parts: Iterable[bytes], delimiter: str = "", encoding: str = "") ->
         except StopIteration:
             return
         except csv.Error as error:
-            raise Unreadable(f"Row {text.row}: {error}. Is a quote missing, or never closed?") from None
+            raise Unreadable(f"Row {text.row}: {_reason(str(error))}") from None
         if len(cells) > MAX_COLUMNS:
             raise Unreadable(f"Row {text.row} has more than {MAX_COLUMNS:,} columns.", code="too_many_columns")
         yield text.row, cells
         text.begin_row()
+
+
+def _reason(error: str) -> str:
+    """What the csv module says, for who has the file."""
+    if error == "unexpected end of data":
+        return "a quote is opened there and never closed. Close it, or write it twice where it belongs to the text."
+    if "expected after" in error:
+        return "something stands behind a closing quote. Write a quote twice where it belongs to the text."
+    return f"{error}."
 
 
 def csv_form(parts: Iterable[bytes], delimiter: str = "", encoding: str = "") -> tuple[str, str]:

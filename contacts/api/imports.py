@@ -90,7 +90,7 @@ class ImportsView(ImportAPIView):
     def read(self, size: int) -> bytes:
         """More of the body. Raises TooLarge when more is announced than is taken."""
         if int(self.request.META.get("CONTENT_LENGTH") or 0) > settings.IMPORT_MAX_BYTES + 1:
-            raise TooLarge(f"Send at most {settings.IMPORT_MAX_BYTES:,} bytes; split the file.")
+            raise TooLarge.beyond(settings.IMPORT_MAX_BYTES, "split the file")
         return self.request._request.read(size)
 
     def check_complete(self, file: StoredFile) -> None:

@@ -232,7 +232,7 @@ def _decision(summary: str) -> Described:
     )
 
 
-pause_import = _decision("Stop an import after its current step")
+pause_import = _decision("Stop an import after its current step; one that stays paused for 7 days is cancelled")
 resume_import = _decision("Go on with a paused import")
 cancel_import = _decision("End an import after its current step; what was written stays")
 

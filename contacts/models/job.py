@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.db import models
 from django.utils import timezone
 from uuid_utils.compat import uuid7
@@ -22,6 +24,8 @@ class Job(AccountOwned):
         CANCELLED = "cancelled", "Cancelled"
 
     ENDED = (State.COMPLETED, State.FAILED, State.CANCELLED)
+    PAUSE_LASTS = timedelta(days=7)
+    """After this long without being resumed a job is cancelled."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     task = models.CharField(max_length=100, help_text="The dotted path of the task that does it.")
@@ -37,6 +41,7 @@ class Job(AccountOwned):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     created_by = models.CharField(max_length=254)
     started_at = models.DateTimeField(null=True)
+    paused_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta(AccountOwned.Meta):
@@ -59,6 +64,7 @@ class Job(AccountOwned):
                 condition=models.Q(state__in=("queued", "running")),
                 name="contacts_job_under_way",
             ),
+            models.Index(fields=("paused_at",), condition=models.Q(state="paused"), name="contacts_job_paused"),
         )
 
     def __str__(self) -> str:
@@ -129,7 +135,10 @@ class Import(AccountOwned):
                 condition=models.Q(authentication_id__isnull=True) ^ models.Q(person_id__isnull=True),
             ),
         )
-        indexes = (models.Index(fields=("account", "id_field"), name="contacts_import_id_field"),)
+        indexes = (
+            models.Index(fields=("account", "id_field"), name="contacts_import_id_field"),
+            models.Index(fields=("account", "-id"), name="contacts_import_list"),
+        )
 
     def __str__(self) -> str:
         return str(self.pk)
@@ -166,6 +175,7 @@ class Export(AccountOwned):
 
     class Meta(AccountOwned.Meta):
         ordering = ("-pk",)
+        indexes = (models.Index(fields=("account", "-id"), name="contacts_export_list"),)
 
     def __str__(self) -> str:
         return str(self.pk)

@@ -71,6 +71,17 @@ class ByHand:
         self.states |= found
         return [found[pk] for pk in contact_ids]
 
+    def load_seen(self, contact_id: UUID, version: int | None) -> State:
+        """The contact that a person decided on; `version`: the one that they saw, None where nobody says. Raises as
+        `load` does, and PreconditionFailed `version_mismatch`."""
+        (contact,) = self.load(contact_id)
+        self.check_seen(contact, version)
+        return contact
+
+    def check_seen(self, contact: State, version: int | None) -> None:
+        """Raises PreconditionFailed `version_mismatch` when a person decided on another version than there is now."""
+        store.check_version(contact.version, None if version is None else {version})
+
     def put(self, contact: State, changes: Mapping[str, Value | None]) -> None:
         """Puts values in a contact's fields, their provenance aside; equal ones are no change."""
         different = {name: value for name, value in changes.items() if contact.values.get(name) != value}

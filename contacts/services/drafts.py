@@ -15,7 +15,7 @@ from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Account
 from accounts.permissions import Capability
 from accounts.services import audit, members
-from contacts import rows
+from contacts import queries_imports, rows
 from contacts.models import ContactField, IdField, Import, Job, StoredFile
 from contacts.overlay import Mode
 from contacts.rows import Unreadable
@@ -23,6 +23,8 @@ from contacts.services import files, imports, jobs, samples, sources
 
 KEPT = timedelta(days=1)
 """How long a draft waits for somebody to start it."""
+MOST = 5
+"""Drafts that may wait in an account: a file may have a gigabyte."""
 START = 4096
 """Bytes from which it is told what a file is."""
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
@@ -31,11 +33,20 @@ MENDABLE = {"invalid_encoding", "malformed_csv"}
 """What another encoding or delimiter may mend."""
 
 
+def check_room(*, account: Account) -> None:
+    """Raises Conflict `too_many_drafts` when as many files wait as may."""
+    if len(queries_imports.drafts_of(account)) >= MOST:
+        raise Conflict(
+            f"{MOST} files wait to be started already, as many as may. Start one or delete one, then upload this.",
+            code="too_many_drafts",
+        )
+
+
 @transaction.atomic
 def begin(*, account: Account, id_field_id: int, file: StoredFile, file_name: str, by: Actor) -> Import:
     """Keeps a file for an import into an id field that has a source system.
 
-    Raises ValidationFailed at `id_field` or `file`; the caller deletes the file then.
+    Raises ValidationFailed at `id_field` or `file`, Conflict `too_many_drafts`; the caller deletes the file then.
     """
     id_fields = IdField.objects.for_account(account).filter(source_system__isnull=False)
     id_field = id_fields.select_related("source_system").filter(pk=id_field_id).first()
@@ -52,6 +63,8 @@ def begin(*, account: Account, id_field_id: int, file: StoredFile, file_name: st
         mode=Mode.MERGE,
     )
     _recognise(source)
+    Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # one upload after the other
+    check_room(account=account)
     source.job = jobs.draft(account=account, task=imports.run, by=by)
     kept: Import = Import.objects.for_account(account).bulk_create([source])[0]
     audit.record(account=account, action="import.uploaded", object_id=kept.pk, object_label=file_name, by=by)

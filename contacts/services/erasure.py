@@ -27,14 +27,15 @@ from contacts.services.by_hand import ByHand
 
 
 @transaction.atomic
-def erase(*, account: Account, contact_id: UUID, by: Actor) -> None:
+def erase(*, account: Account, contact_id: UUID, version: int | None = None, by: Actor) -> None:
     """Erases a contact by a person's decision: values, ids, keys, provenance, contacts merged into it, and what undoing
     those would need. Each id leaves a salted digest, and writes to it are refused until an owner lifts it.
+    `version`: the one that the person saw.
 
-    Raises NotFound `contact_not_found`, Conflict `merged_away`.
+    Raises NotFound `contact_not_found`, Conflict `merged_away`, PreconditionFailed `version_mismatch`.
     """
     hand = ByHand.begin(account, by)
-    hand.load(contact_id)
+    hand.load_seen(contact_id, version)
     ids = ExternalId.objects.for_account(account).filter(contact_id=contact_id)
     ErasedId.objects.for_account(account).bulk_create(
         ErasedId(id_field_id=field, digest=hand.book.digest(field, value), erased_by=by.label)

@@ -49,7 +49,7 @@ class Incoming:
         """Raises TooLarge beyond the limit; what is stored by then, the caller deletes."""
         self.file.size += len(data)
         if self.file.size > self._limit:
-            raise TooLarge(f"Send at most {self._limit:,} bytes; split the file.")
+            raise TooLarge.beyond(self._limit, "split the file")
         self._rest += data
         while len(self._rest) >= PART:
             self._store(bytes(self._rest[:PART]))

@@ -6,6 +6,7 @@ Whoever is killed is noticed by the silence, and the next attempt goes on where 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -18,7 +19,7 @@ from django.utils.module_loading import import_string
 from django_tasks.base import Task, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from accounts.actor import Actor
+from accounts.actor import SYSTEM, Actor
 from accounts.errors import Conflict, DomainError
 from accounts.models import Account
 from accounts.services import audit
@@ -126,6 +127,13 @@ def cancel(*, job: Job, by: Actor) -> Job:
     return _decide(job, (State.QUEUED, State.RUNNING, State.PAUSED), State.CANCELLED, by)
 
 
+def cancel_paused() -> None:
+    """Cancels what nobody resumed in time, of all accounts: else its file would be kept for ever."""
+    for job in Job.all_accounts.filter(state=State.PAUSED, paused_at__lt=timezone.now() - Job.PAUSE_LASTS):
+        with suppress(Conflict):  # somebody resumed it at this moment, or another worker was faster
+            _decide(job, (State.PAUSED,), State.CANCELLED, SYSTEM)
+
+
 def discard(*, job: Job) -> None:
     """Ends a draft, which its owner then deletes. Raises Conflict `job_state` when it was started."""
     _change(job, (State.DRAFT,), state=State.CANCELLED, ended_at=timezone.now())
@@ -182,7 +190,9 @@ def _stalled(job: Job) -> None:
 @transaction.atomic
 def _decide(job: Job, allowed: tuple[str, ...], state: str, by: Actor) -> Job:
     """A person's or a system's decision on a job. Whoever is at it learns of it at the next step."""
-    _change(job, allowed, state=state, ended_at=timezone.now() if state in Job.ENDED else None)
+    now = timezone.now()
+    paused_at, ended_at = (now if state == State.PAUSED else None), (now if state in Job.ENDED else None)
+    _change(job, allowed, state=state, paused_at=paused_at, ended_at=ended_at)
     decided: Job = Job.objects.for_account(job.account_id).get(pk=job.pk)
     if state == State.QUEUED:
         _queue(decided)

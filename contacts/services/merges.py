@@ -142,16 +142,18 @@ class _Parting:
 
 
 @transaction.atomic
-def undo(*, account: Account, merge_id: int, by: Actor) -> Undone:
+def undo(*, account: Account, merge_id: int, version: int | None = None, by: Actor) -> Undone:
     """Takes a merge back. The loser's ids that still point at the survivor go back, and each value last written since
     through such an id with them; ids linked and values written since by others stay.
+    `version`: the survivor's that the person saw.
 
     Only the newest merge of both contacts. Raises NotFound `merge_not_found`, Conflict `merged_since`,
-    `contact_erased`, `merge_undone`.
+    `contact_erased`, `merge_undone`, PreconditionFailed `version_mismatch`.
     """
     hand = ByHand.begin(account, by)
     done = _undoable(account, merge_id)
     survivor, loser = hand.load(done.survivor_id, done.loser_id, merged=True)
+    hand.check_seen(survivor, version)
     before = done.before or {}
     parting = _parting(account, done, survivor.values, survivor.provenance)
     _hold(hand, survivor, {name: part.survivor for name, part in parting.fields.items()})

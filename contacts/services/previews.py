@@ -160,19 +160,27 @@ def _preview(account: Account, rule_set_id: int) -> Preview:
 def _work(job: Job) -> None:
     preview: Preview = Preview.objects.for_account(job.account_id).select_related("rule_set__account").get(job=job)
     account = preview.rule_set.account
-    progress = {"contacts": 0, "total": Contact.objects.for_account(account).count()} | job.progress
+    progress = job.progress
     while "change" not in progress:
         with transaction.atomic():
             book = store.lock(account.pk)
             if rules.build(account=account, rule_set_id=preview.rule_set_id, size=rules.CHUNK):
                 # What changes from here on is looked at again when the rules are published.
                 progress = progress | {"change": book.last_change, "rule": 0, "after": None, "rules": []}
-            progress = progress | {"contacts": min(progress["contacts"] + rules.CHUNK, progress["total"])}
+            else:
+                progress = _built(account, progress)
             jobs.step(job=job, progress=progress)
     with transaction.atomic():
         book = store.lock(account.pk)
     while progress["rule"] < len(book.coming):
         progress = _look(job, preview, book, progress)
+
+
+def _built(account: Account, progress: dict[str, Any]) -> dict[str, Any]:
+    """The progress after another chunk of contacts. They are counted once, and not at all when no key is missing."""
+    if "total" not in progress:
+        progress = {"contacts": 0, "total": Contact.objects.for_account(account).count()}
+    return progress | {"contacts": min(progress["contacts"] + rules.CHUNK, progress["total"])}
 
 
 def _tidy_up(job: Job) -> None:

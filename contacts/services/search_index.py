@@ -4,12 +4,14 @@ Whoever makes terms holds the row lock of the account's index, never the one tha
 so that nobody who read a contact before it was erased can leave a term of it behind.
 """
 
-from collections.abc import Collection, Mapping
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Event
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from accounts.models import Account
 from contacts import search_terms
@@ -25,9 +27,15 @@ AT_ONCE = 500
 
 
 def catch_up(*, account: Account) -> int:
-    """Indexes what is missing, if it is little. How many changes are missing afterwards."""
+    """Indexes what is missing, if it is little and nobody else is at it: a page waits for no worker. How many changes
+    are missing afterwards."""
     missing = _missing(account)
-    return (_advance(account.pk) or 0) if 0 < missing <= AT_ONCE else missing
+    if not 0 < missing <= AT_ONCE:
+        return missing
+    left = None
+    with _waiting_for_nobody():
+        left = _advance(account.pk)
+    return _missing(account) if left is None else left
 
 
 def catch_up_all(*, stopping: Event) -> None:
@@ -61,7 +69,7 @@ def forget(*, account_id: int, contact_ids: Collection[UUID]) -> None:
 def _try(account_id: int) -> int | None:
     """An account that fails does not keep the others waiting; a database that does, does."""
     try:
-        return _advance(account_id, wait=False)
+        return _advance(account_id)
     except DatabaseError:
         raise
     except Exception:
@@ -96,11 +104,28 @@ def _behind() -> list[int]:
     return [account_id for (account_id,) in found]
 
 
+@contextmanager
+def _waiting_for_nobody() -> Iterator[None]:
+    """SQLite locks no rows but its file, for any write: leaves the block where another has that."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    ((as_it_was,),) = select("PRAGMA busy_timeout", ())
+    run("PRAGMA busy_timeout = 0", ())
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
+    finally:
+        run(f"PRAGMA busy_timeout = {as_it_was}", ())
+
+
 @transaction.atomic
-def _advance(account_id: int, *, wait: bool = True) -> int | None:
+def _advance(account_id: int) -> int | None:
     """Indexes the contacts of the next chunk of changes. How many changes are missing afterwards; None when another is
-    at it (unless we `wait`), or nothing is."""
-    indexes = SearchIndex.objects.for_account(account_id).select_for_update(skip_locked=not wait)
+    at it, or nothing is."""
+    indexes = SearchIndex.objects.for_account(account_id).select_for_update(skip_locked=True)
     index: SearchIndex | None = indexes.first()
     if index is None:
         return None
@@ -109,7 +134,7 @@ def _advance(account_id: int, *, wait: bool = True) -> int | None:
     done = _done(index, region)
     index.last_change, index.version, index.phone_region = min(last, done + CHUNK), search_terms.VERSION, region
     if done == last:
-        return None if not wait else 0
+        return None
     changes = Change.objects.for_account(account_id).filter(number__gt=done, number__lte=index.last_change)
     _index(account_id, set(changes.values_list("contact_id", flat=True)), region)
     SearchIndex.objects.for_account(account_id).save_fields(index, "last_change", "version", "phone_region")

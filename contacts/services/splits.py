@@ -16,18 +16,26 @@ from contacts.models import Contact, ContactField, ExternalId, ReviewItem
 from contacts.normalise import Field, Invalid, Value
 from contacts.provenance import Writer, decode, part
 from contacts.review import Pair
-from contacts.services import store
 from contacts.services.by_hand import ByHand, Sides, warnings
 from contacts.state import State
 
 
 @transaction.atomic
-def split(*, account: Account, id_field_id: int, external_id: str, contact_id: UUID | None = None, by: Actor) -> UUID:
+def split(
+    *,
+    account: Account,
+    id_field_id: int,
+    external_id: str,
+    contact_id: UUID | None = None,
+    version: int | None = None,
+    by: Actor,
+) -> UUID:
     """Takes an external id out of its contact into one of its own, with the values that it sent last; the contact
     keeps those that others sent too, and gets back what each of the rest replaced. The two become *not a match*.
-    Returns the new contact's id. `contact_id`: the one that the person saw it at.
+    Returns the new contact's id. `contact_id` and `version`: those that the person saw it at.
 
-    Raises NotFound `contact_not_found`, also when it points at another contact by now.
+    Raises NotFound `contact_not_found`, also when it points at another contact by now, and PreconditionFailed
+    `version_mismatch`.
     """
     hand = ByHand.begin(account, by)
     ids = ExternalId.objects.for_account(account)
@@ -36,7 +44,7 @@ def split(*, account: Account, id_field_id: int, external_id: str, contact_id: U
         raise NotFound("There is no such external id in this account.", code="contact_not_found")
     if contact_id is not None and row.contact_id != contact_id:
         raise NotFound("This id points at another contact by now.", code="contact_not_found")
-    (contact,) = hand.load(row.contact_id)
+    contact = hand.load_seen(row.contact_id, version)
     apart = State(uuid7(), {}, {}, version=0, is_new=True)
     hand.states[apart.id] = apart
     contact.changed = apart.changed = True
@@ -97,8 +105,7 @@ def edit(
     ValidationFailed naming each field.
     """
     hand = ByHand.begin(account, by)
-    (contact,) = hand.load(contact_id)
-    store.check_version(contact.version, None if version is None else {version})
+    contact = hand.load_seen(contact_id, version)
     sent = _checked(account, values)
     _, moved = state.write(contact, sent, hand.stamp, hand.book.rules)
     hand.moved(contact, moved)

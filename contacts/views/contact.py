@@ -3,22 +3,40 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 
-from accounts.errors import Conflict, DomainError, PreconditionFailed
+from accounts.errors import Conflict, DomainError, Gone, PreconditionFailed
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_contact as queries
+from contacts import queries_history
 from contacts.forms_contact import ChosenForm, EditForm, EraseForm, LiftForm
-from contacts.models import Contact, ExternalId
+from contacts.models import Contact, ExternalId, Merge
 from contacts.provenance import Writer
 from contacts.services import erasure, merges, reading, splits
 
+CHANGED = (
+    "This contact changed since you opened this page, and nothing was done. Below is what is there now: look again."
+)
+
 
 class ContactView(AccountView):
-    """What a contact's pages have in common: one that was merged away leads to the one that it lives on in."""
+    """What a contact's pages have in common: one that was merged away leads to the one that it lives on in. `heading`:
+    that of a dialog, about a contact of this name."""
 
     section = "contacts"
+    heading = "{name}"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except Http404:
+            # None for who is no member: they are told nothing.
+            account = getattr(self, "account", None)
+            erased = None if account is None else queries_history.erasure(account, kwargs["pk"])
+            if erased is None:
+                raise
+            return self.page("contacts/contact_erased.html", {"erased": erased}, Gone.status)
 
     def get(self, request: HttpRequest, pk: str) -> HttpResponse:
         contact = self.row(Contact, pk=pk)
@@ -34,7 +52,9 @@ class ContactView(AccountView):
         return self.to("contacts-contact", pk=contact.pk)
 
     def contact_page(self, template: str, contact: Contact, status: int = 200, **more: Any) -> HttpResponse:
-        context = {"contact": contact, "name": queries.name_of(contact.values), **more}
+        name = queries.name_of(contact.values)
+        heading = self.heading.format(name=name or "the contact")
+        context = {"contact": contact, "name": name, "heading": heading, **more}
         return self.page(f"contacts/{template}.html", context, status)
 
 
@@ -47,7 +67,7 @@ class ContactPageView(ContactView):
         before = self.request.GET.get("before", "")
         if before and not (before.isascii() and before.isdecimal() and len(before) < 19):
             raise Http404
-        changes, older = queries.history(self.account, contact.pk, int(before) if before else None)
+        changes, older = queries_history.history(self.account, contact.pk, int(before) if before else None)
         page = queries.contact_page(self.account, contact)
         return self.contact_page("contact", contact, status, shown=page, changes=changes, older=older, before=before)
 
@@ -55,6 +75,7 @@ class ContactPageView(ContactView):
 class EditView(ContactView):
     """Changes values by hand."""
 
+    heading = "Edit {name}"
     capabilities = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
     def show(self, contact: Contact, form: EditForm | None = None, status: int = 200) -> HttpResponse:
@@ -93,9 +114,10 @@ class EditView(ContactView):
 class UndoView(ContactView):
     """Takes the newest merge of a contact back."""
 
+    heading = "Undo the merge"
     capabilities = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
-    def show(self, contact: Contact, form: Any = None, status: int = 200) -> HttpResponse:
+    def show(self, contact: Contact, form: Any = None, status: int = 200, notice: str = "") -> HttpResponse:
         newest = next((each for each in queries.merged_from(self.account, contact.pk) if not each.is_undone), None)
         if newest is None:
             return self.contact_page("contact_undo", contact, 409, refusal="There is no merge of this contact to undo.")
@@ -104,16 +126,19 @@ class UndoView(ContactView):
         except DomainError as error:
             return self.contact_page("contact_undo", contact, 409, refusal=error.detail)
         fields = queries.sides(self.account, undoing.values)
-        return self.contact_page(
-            "contact_undo", contact, status, merge=newest.merge, undoing=undoing, fields=fields, form=form
-        )
+        shown = {"merge": newest.merge, "undoing": undoing, "fields": fields, "form": form, "notice": notice}
+        return self.contact_page("contact_undo", contact, status, **shown)
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
         contact, form = self.row(Contact, pk=pk), ChosenForm(request.POST, account=self.account)
         if not form.is_valid():
             return self.show(contact, form, 422)
+        seen = form.cleaned_data
+        merge = self.row(Merge, pk=seen["chosen"], survivor_id=contact.pk)
         try:
-            undone = merges.undo(account=self.account, merge_id=form.cleaned_data["chosen"], by=self.actor)
+            undone = merges.undo(account=self.account, merge_id=merge.pk, version=seen["seen_version"], by=self.actor)
+        except PreconditionFailed:
+            return self.show(self.row(Contact, pk=pk), status=409, notice=CHANGED)
         except DomainError as error:
             messages.error(request, error.detail)
         else:
@@ -129,17 +154,22 @@ class UndoView(ContactView):
 class SplitView(ContactView):
     """Takes an external id out of a contact, into one of its own."""
 
+    heading = "Split off an id"
     capabilities = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
-    def show(self, contact: Contact, form: Any = None, status: int = 200) -> HttpResponse:
+    def show(self, contact: Contact, form: Any = None, status: int = 200, notice: str = "") -> HttpResponse:
         ids = queries.ids_of(self.account, contact.pk)
-        chosen = next((row for row in ids if str(row.pk) == self.request.GET.get("id")), None)
+        wanted = self.request.GET.get("id") or self.request.POST.get("chosen")
+        chosen = next((row for row in ids if str(row.pk) == wanted), None)
+        heading = self.heading
         fields = []
         if chosen is not None:
             writer = Writer(chosen.id_field_id, chosen.value)
             looked = splits.look_at_split(contact=contact, writer=writer)
             fields = queries.sides(self.account, looked)
-        return self.contact_page("contact_split", contact, status, ids=ids, chosen=chosen, fields=fields, form=form)
+            heading = f"Split off {chosen.id_field.source_system or chosen.id_field.name} {chosen.value}"
+        shown = {"ids": ids, "chosen": chosen, "fields": fields, "heading": heading, "form": form, "notice": notice}
+        return self.contact_page("contact_split", contact, status, **shown)
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
         contact, form = self.row(Contact, pk=pk), ChosenForm(request.POST, account=self.account)
@@ -155,8 +185,11 @@ class SplitView(ContactView):
                 id_field_id=row.id_field_id,
                 external_id=row.value,
                 contact_id=contact.pk,
+                version=form.cleaned_data["seen_version"],
                 by=self.actor,
             )
+        except PreconditionFailed:
+            return self.show(self.row(Contact, pk=pk), status=409, notice=CHANGED)
         except DomainError as error:
             messages.error(request, error.detail)
             return self.back(contact)
@@ -167,6 +200,7 @@ class SplitView(ContactView):
 class ExportView(ContactView):
     """Everything that is known of a contact, as a file."""
 
+    heading = "Export {name}"
     capabilities = {"GET": Capability.EXPORT_CONTACTS, "POST": Capability.EXPORT_CONTACTS}
 
     def show(self, contact: Contact, form: Any = None, status: int = 200) -> HttpResponse:
@@ -190,22 +224,28 @@ class ExportView(ContactView):
 class EraseView(ContactView):
     """Erases a contact, after its name was typed."""
 
+    heading = "Erase {name}"
     capabilities = {"GET": Capability.ERASE_CONTACTS, "POST": Capability.ERASE_CONTACTS}
 
     def form(self, contact: Contact, data: Any = None) -> EraseForm:
-        return EraseForm(data, account=self.account, name=queries.name_of(contact.values))
+        return EraseForm(data, account=self.account, contact=contact)
 
-    def show(self, contact: Contact, form: EraseForm | None = None, status: int = 200) -> HttpResponse:
-        weight = queries.weight(self.account, contact)
-        return self.contact_page("contact_erase", contact, status, form=form or self.form(contact), weight=weight)
+    def show(
+        self, contact: Contact, form: EraseForm | None = None, status: int = 200, notice: str = ""
+    ) -> HttpResponse:
+        shown = {"form": form or self.form(contact), "weight": queries.weight(self.account, contact), "notice": notice}
+        return self.contact_page("contact_erase", contact, status, **shown)
 
     def post(self, request: HttpRequest, pk: str) -> HttpResponse:
         contact = self.row(Contact, pk=pk)
         form = self.form(contact, request.POST)
         if not form.is_valid():
             return self.show(contact, form, 422)
+        version = form.cleaned_data["seen_version"]
         try:
-            erasure.erase(account=self.account, contact_id=contact.pk, by=self.actor)
+            erasure.erase(account=self.account, contact_id=contact.pk, version=version, by=self.actor)
+        except PreconditionFailed:
+            return self.show(self.row(Contact, pk=pk), status=409, notice=CHANGED)
         except DomainError as error:
             messages.error(request, error.detail)
             return self.back(contact)

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.views import View
@@ -14,7 +13,9 @@ from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries
 from contacts.models import Export, Job
+from contacts.pages import rows_behind
 from contacts.services import exports
+from contacts.views import places
 
 PAGE = 20
 MEDIA_TYPES = {Export.Format.CSV: "text/csv; charset=utf-8", Export.Format.NDJSON: "application/x-ndjson"}
@@ -47,9 +48,10 @@ class ExportsView(AccountView):
     capabilities = {"GET": Capability.EXPORT_CONTACTS, "POST": Capability.EXPORT_CONTACTS}
 
     def show(self, error: str = "", status: int = 200) -> HttpResponse:
-        rows = Paginator(queries.exports_of(self.account), PAGE).get_page(self.request.GET.get("page"))
+        after = places.after(self.request, UUID)
+        rows, more = rows_behind(queries.exports_of(self.account), after, PAGE)
         under_way = any(row.job.state not in Job.ENDED for row in rows)
-        context = {"rows": rows, "under_way": under_way, "formats": Export.Format, "error": error}
+        context = {"rows": rows, "after": after, "more": more, "under_way": under_way, "error": error}
         return self.page("contacts/exports.html", context, status)
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -1,12 +1,13 @@
 """Contacts: the list, and the search as one types."""
 
+import json
 from datetime import datetime
 from uuid import UUID
 
-from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
 from accounts.permissions import Capability
+from accounts.sealing import InvalidToken, opened, sealed
 from accounts.tenancy.views import AccountView
 from contacts import search
 from contacts.pages import Position
@@ -14,7 +15,7 @@ from contacts.search import Place
 from contacts.services import search_index
 
 PAGE = 50
-SALT = "contacts.search"
+PURPOSE = "contacts.search"
 
 
 class ContactsView(AccountView):
@@ -40,16 +41,17 @@ class ContactsView(AccountView):
 
 
 def place_text(place: Position | Place) -> str:
-    """Where the next page begins, as text that only we can make."""
+    """Where the next page begins, as text that only we can make, or read: a name or an address may stand there, and
+    addresses of pages end up in logs and histories."""
     begins = place.term if isinstance(place, Place) else place.updated_at.isoformat()
-    return signing.dumps([type(place).__name__, begins, place.contact_id.hex], salt=SALT)
+    return sealed(json.dumps([type(place).__name__, begins, place.contact_id.hex]), PURPOSE)
 
 
 def read_place(text: str) -> Position | Place | None:
     """What `place_text` made; None, where the first page begins, for anything else."""
     try:
-        kind, begins, contact = signing.loads(text, salt=SALT)
-    except signing.BadSignature:
+        kind, begins, contact = json.loads(opened(text, PURPOSE))
+    except InvalidToken:
         return None
     if kind == Place.__name__:
         return Place(begins, UUID(contact))

@@ -5,25 +5,28 @@ A file waits as a draft until it is started. Nothing is written to contacts befo
 
 from collections import Counter
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.decorators import method_decorator
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from accounts import spreadsheets
-from accounts.errors import DomainError
+from accounts.errors import Conflict, DomainError, TooLarge
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_imports
 from contacts.forms import MappingForm, ReadingForm, UploadForm
 from contacts.models import Import, Job
+from contacts.pages import rows_behind
 from contacts.services import drafts, jobs, samples
 from contacts.services.samples import Foreseen
-from contacts.views.uploads import StoringHandler
+from contacts.views import places
+from contacts.views.uploads import StoringHandler, check_announced
 
+PAGE = 50
 WRITING = {"GET": Capability.EDIT_CONTACTS, "POST": Capability.EDIT_CONTACTS}
 
 
@@ -34,8 +37,9 @@ class ImportsView(AccountView):
     capabilities = {"GET": Capability.SEE}
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        rows = Paginator(queries_imports.imports_of(self.account), 50).get_page(request.GET.get("page"))
-        context = {"rows": rows, "systems": queries_imports.systems_of(self.account)}
+        after = places.after(request, UUID)
+        rows, more = rows_behind(queries_imports.imports_of(self.account), after, PAGE)
+        context = {"rows": rows, "after": after, "more": more, "systems": queries_imports.systems_of(self.account)}
         return self.page("contacts/imports.html", context)
 
 
@@ -57,12 +61,27 @@ class NewImportView(AccountView):
     capabilities = WRITING
 
     def show(self, form: UploadForm, status: int = 200) -> HttpResponse:
-        return self.page("contacts/import_new.html", {"form": form, "limit": settings.IMPORT_MAX_BYTES}, status)
+        waiting = queries_imports.drafts_of(self.account)
+        is_full = len(waiting) >= drafts.MOST
+        context = {"form": form, "limit": settings.IMPORT_MAX_BYTES, "waiting": waiting, "is_full": is_full}
+        return self.page("contacts/import_new.html", context, status)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self.show(UploadForm(account=self.account))
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
+        """What can't be kept is refused before it is read."""
+        try:
+            drafts.check_room(account=self.account)
+        except Conflict as refusal:
+            return self.show(UploadForm(account=self.account), refusal.status)
+        try:
+            check_announced(request, settings.IMPORT_MAX_BYTES)
+        except TooLarge as refusal:
+            form = UploadForm({}, account=self.account)
+            form.errors.clear()
+            form.add_error("file", refusal.detail)
+            return self.show(form, refusal.status)
         handler = StoringHandler(self.account.pk, settings.IMPORT_MAX_BYTES)
         request.upload_handlers = [handler]
         taken: list[Import] = []
@@ -77,10 +96,11 @@ class NewImportView(AccountView):
                 handler.drop()
 
     def take(self, request: HttpRequest, handler: StoringHandler, taken: list[Import]) -> HttpResponse:
-        form = UploadForm(request.POST, request.FILES, account=self.account)
+        form, status = UploadForm(request.POST, request.FILES, account=self.account), 422
         is_valid = form.is_valid()
         if handler.refusal is not None:
             form.errors["file"] = form.error_class([handler.refusal.detail])
+            status = handler.refusal.status
         # The last part of the form says that all of it came.
         elif is_valid and handler.stored is not None and "whole" in request.POST:
             try:
@@ -93,12 +113,13 @@ class NewImportView(AccountView):
                 )
             except DomainError as error:
                 form.add_domain_error(error)
+                status = error.status
             else:
                 taken.append(draft)
                 return self.to("contacts-import-map", pk=str(draft.pk))
         elif is_valid:
             form.add_error("file", "The connection broke before all of the file was here. Send it again.")
-        return self.show(form, status=422)
+        return self.show(form, status)
 
 
 class MapView(OneImportView):
@@ -130,10 +151,10 @@ class MapView(OneImportView):
             targets=queries_imports.targets_of(self.account, str(draft.id_field.source_system)),
         )
         foreseen: Sequence[Foreseen] = ()
-        if form.is_valid() and sample.problem is None:
+        if form.is_valid():
             draft.mapped = form.mapped
             try:
-                if is_final and was_chosen:
+                if is_final and was_chosen and sample.problem is None:
                     drafts.start(source=draft, by=self.actor)
                     return self.to("contacts-import", pk=pk)
                 foreseen = samples.foresee(source=draft, sample=sample)
@@ -160,8 +181,9 @@ class ImportView(OneImportView):
         if getattr(request, "htmx", False) and not standing.is_under_way:
             # The page that asks how far it is: what can be done is another now.
             return HttpResponse(headers={"HX-Refresh": "true"})
-        rejected = Paginator(queries_imports.rejected_of(source), 50).get_page(request.GET.get("page"))
-        context = {"source": source, "standing": standing, "rejected": rejected}
+        after = places.after(request, int)
+        rejected, more = rows_behind(queries_imports.rejected_of(source), after, PAGE)
+        context = {"source": source, "standing": standing, "rejected": rejected, "after": after, "more": more}
         return self.page("contacts/import.html", context)
 
 

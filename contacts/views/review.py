@@ -4,17 +4,18 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from accounts.errors import Conflict, DomainError, NotFound
+from accounts.errors import Conflict, DomainError, NotFound, PreconditionFailed
 from accounts.permissions import Capability
 from accounts.tenancy.views import AccountView
 from contacts import queries_review as queries
 from contacts.forms_review import MergeForm
 from contacts.models import ReviewItem
 from contacts.services import reviews
+from contacts.views import places
 
 
 class ReviewListView(AccountView):
@@ -24,8 +25,8 @@ class ReviewListView(AccountView):
     capabilities = {"GET": Capability.SEE}
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        wanted, after = queries.Wanted.read(request.GET), request.GET.get("after", "")
-        rows, more = queries.listed(self.account, wanted, _uuid(after) if after else None)
+        wanted, after = queries.Wanted.read(request.GET), places.after(request, UUID)
+        rows, more = queries.listed(self.account, wanted, after)
         return self.page(
             "contacts/review.html",
             {"wanted": wanted, "rows": rows, "more": more, "after": after, "tabs": queries.tabs(self.account, wanted)},
@@ -52,9 +53,11 @@ class ReviewItemView(AccountView):
         }
         if item.contact_id is None:
             crowd = queries.crowd_page(self.account, item)
-            return self.page("contacts/review_crowd.html", context | {"crowd": crowd}, status)
+            context |= {"heading": "A value that too many share", "reason": crowd.reason, "crowd": crowd}
+            return self.page("contacts/review_crowd.html", context, status)
         form = form or self.merge_form(item)
-        return self.page("contacts/review_pair.html", context | {"pair": form.pair, "form": form}, status)
+        context |= {"heading": "One or two?", "reason": form.pair.reason, "pair": form.pair, "form": form}
+        return self.page("contacts/review_pair.html", context, status)
 
     @property
     def wanted(self) -> queries.Wanted:
@@ -72,7 +75,8 @@ class ReviewItemView(AccountView):
             request.POST.get("decision", "")
         )
         if decide is None:
-            return self.show(item, status=422, refusal="Choose what to do: merge, not a match, or later.")
+            form = self.merge_form(item, request.POST) if item.contact_id else None
+            return self.show(item, form, 422, "Choose what to do: merge, not a match, or later.")
         return self.decided(item, decide)
 
     def decided(self, item: ReviewItem, decide: Callable[[ReviewItem], HttpResponse | None]) -> HttpResponse:
@@ -94,7 +98,10 @@ class ReviewItemView(AccountView):
         if item.contact_id is None:
             return self.show(item, status=422, refusal="There are more than two: none of them can be merged here.")
         form = self.merge_form(item, self.request.POST)
-        if not form.is_valid():
+        is_valid = form.is_valid()
+        if form.is_outdated:
+            return self.changed(item)
+        if not is_valid:
             return self.show(item, form, 422)
         try:
             done = reviews.merge(
@@ -107,8 +114,10 @@ class ReviewItemView(AccountView):
             )
         except (Conflict, NotFound):
             raise
+        except PreconditionFailed:
+            return self.changed(item)
         except DomainError as error:
-            return self.show(item, status=409, refusal=error.detail)
+            return self.show(item, form, 422, error.detail)
         others = queries.settled_with(done)
         messages.success(
             self.request,
@@ -116,6 +125,11 @@ class ReviewItemView(AccountView):
             + (f" {others} other doubt{'s were' if others > 1 else ' was'} settled with it." if others else ""),
         )
         return None
+
+    def changed(self, item: ReviewItem) -> HttpResponse:
+        """The contacts as they are now, with what the person chose."""
+        form = self.merge_form(item, self.request.POST).again()
+        return self.show(item, form, 409, "A contact has changed since you saw it. Look again before you merge.")
 
     def not_a_match(self, item: ReviewItem) -> None:
         reviews.not_a_match(account=self.account, item_id=item.pk, by=self.actor)
@@ -125,10 +139,3 @@ class ReviewItemView(AccountView):
     def later(self, item: ReviewItem) -> None:
         reviews.later(account=self.account, item_id=item.pk, by=self.actor)
         messages.success(self.request, "Put aside: it waits under Later.")
-
-
-def _uuid(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None

@@ -5,12 +5,21 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.http import HttpRequest
 
 from accounts.errors import TooLarge
 from contacts.models import StoredFile
 from contacts.services import files
 
 FIELD = "file"
+AROUND = 2**16
+"""Bytes that a form may have besides its file."""
+
+
+def check_announced(request: HttpRequest, limit: int) -> None:
+    """Raises TooLarge when Content-Length says that no file of so many bytes at most is coming."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit + AROUND:
+        raise TooLarge.beyond(limit, "split the file")
 
 
 class StoringHandler(FileUploadHandler):

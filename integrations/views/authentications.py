@@ -49,6 +49,9 @@ class SecretView(IntegrationsView):
         context["me_address"] = self.request.build_absolute_uri(reverse("api-me"))
         response = self.page("integrations/authentication_issued.html", context)
         response["Cache-Control"] = "no-store"
+        # For the page that comes next, be it this one reloaded.
+        name = row.authentication.name
+        messages.info(self.request, f"The secret of {name} was shown once. If it was not kept, rotate it.")
         return response
 
     def show_no_secret(self, authentication: Authentication) -> HttpResponse:

@@ -49,6 +49,7 @@ WITHOUT_ACTOR = {
     "accounts.services.mail.to_owners": "called by services, which know the actor",
     "accounts.services.mail.to_partner": "called by services, which know the actor",
     "contacts.services.collisions.check": "only tells",
+    "contacts.services.drafts.check_room": "only tells",
     "contacts.services.drafts.delete_old": "tidies up, on nobody's behalf",
     "contacts.services.files.append": "called by services, which know the actor",
     "contacts.services.exports.link": "only tells",
@@ -61,6 +62,7 @@ WITHOUT_ACTOR = {
     "contacts.services.idempotency.forget": "called by services, which know the actor",
     "contacts.services.idempotency.once": "the actor is a key",
     "contacts.services.imports.run": "goes on with what somebody began",
+    "contacts.services.jobs.cancel_paused": "tidies up, on nobody's behalf",
     "contacts.services.jobs.attempt": "goes on with what somebody began",
     "contacts.services.jobs.beat": "goes on with what somebody began",
     "contacts.services.jobs.discard": "called by services, which know the actor",
@@ -174,6 +176,7 @@ INNER = {
     "contacts.services.sources": "what imports and their previews read",
     "contacts.services.store": "what the engine reads",
     "integrations.services.demo": "makes the demo's data through the services",
+    "integrations.services.demo_usage": "makes the demo's data through the services",
 }
 
 

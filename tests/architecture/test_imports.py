@@ -31,6 +31,7 @@ LAYERS: list[tuple[int, str]] = [
     (0, "review"),
     (0, "search_terms"),
     (0, "credentials"),
+    (0, "sealing"),
     (0, "networks"),
     (0, "wsgi"),
     (0, "tenancy.models"),

@@ -23,6 +23,7 @@ NOT_ACCOUNT_FIRST = {
     "contacts.Preview.job": "a one-to-one: the job is the account's",
     "contacts.Preview.rule_set": "a one-to-one: the rule set is the account's",
     "contacts_job_under_way": "rescued whosever they are",
+    "contacts_job_paused": "rescued whosever they are",
     "contacts_idempotencykey_age": "old ones are deleted, whose they may be",
     "integrations.Authentication.key": "looked up before any account is known",
     "integrations.License.charge": "a one-to-one: the charge is the account's",

@@ -1,39 +1,27 @@
 """Links the people of a file on one database and prints what became of them."""
 
-import logging
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 
-import django
+from tests.bench.database import fresh_database
 
 
 def main(path: Path) -> int:
     """Prints a row per way to send; 1 when ids were mixed up, lost or silently left unlinked."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    logging.disable(logging.WARNING)  # a line per request would bury the table
-    # After setup: these import models.
-    from django.db import connection
-    from django.test.utils import setup_test_environment
+    with fresh_database() as vendor:
+        # After setup: these import models.
+        from tests.people import read, read_as_it_is, with_households
 
-    from tests.people import read, read_as_it_is, with_households
-
-    setup_test_environment()
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
-    try:
         people = read(path)
         cases = {
             "by e-mail": people,
             "50 households": with_households(people, 50, 2),
             "three rules": read_as_it_is(path),
         }
-        return _run(connection.vendor, cases)
-    finally:
-        connection.creation.destroy_test_db(name, verbosity=0)
+        return _run(vendor, cases)
 
 
 def _run(vendor: str, cases: Mapping[str, Sequence[object]]) -> int:

@@ -7,11 +7,38 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from accounts.actor import SYSTEM
+from accounts.actor import SYSTEM, Actor
 from accounts.models import Role
 from accounts.services import members
-from tests.contacts.world import World
+from contacts.models import Contact
+from contacts.services import merges
+from tests.contacts.world import SYSTEMS, Sent, World
 from tests.factories import UserFactory
+
+SHOP, CRM, _ = SYSTEMS
+BY = Actor(label="olga@example.com")
+
+
+def jan_and_piet() -> World:
+    """Jan of the shop, whom the CRM was linked to by rule and whose city it changed; and Piet of the CRM."""
+    world = World()
+    world.write(
+        SHOP, [Sent("1001", {"email": "jan@example.com", "firstName": "Jan", "lastName": "Smit", "city": "Ede"})]
+    )
+    world.write(CRM, [Sent("77", {"email": "jan@example.com", "city": "Epe"})])
+    world.write(CRM, [Sent("78", {"email": "piet@example.com", "firstName": "Piet"})])
+    return world
+
+
+def values(world: World, name: int) -> dict[str, Any]:
+    """What a contact of the world has, by its name there."""
+    found: dict[str, Any] = Contact.objects.for_account(world.account).get(pk=world.id_of(name)).values
+    return found
+
+
+def merge(world: World, survivor: int, loser: int) -> None:
+    """Merges two contacts of the world."""
+    merges.merge(account=world.account, survivor_id=world.id_of(survivor), loser_id=world.id_of(loser), by=BY)
 
 
 def path(world: World, name: str = "contact", **more: Any) -> str:

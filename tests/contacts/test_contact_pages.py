@@ -1,6 +1,6 @@
 """One contact's pages: what they show to whom, what they do, and what they refuse."""
 
-from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,11 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actor import SYSTEM, Actor
 from accounts.models import AuditEvent, Role
-from contacts.models import Change, Contact, ErasedId, ExternalId
+from contacts.models import Change, Merge
 from contacts.services import erasure, fields, merges, reviews, splits
-from tests.contacts.pages import contact_path, form_of, member, path, said
+from tests.contacts.pages import contact_path, form_of, jan_and_piet, member, merge, path, said, values
 from tests.contacts.world import SYSTEMS, Sent, World
-from tests.integrations.pages import HTMX, error_of
+from tests.integrations.pages import error_of
 
 pytestmark = pytest.mark.django_db
 
@@ -23,28 +23,12 @@ BY = Actor(label="olga@example.com")
 
 @pytest.fixture
 def world() -> World:
-    """Jan of the shop, whom the CRM was linked to by rule and whose city it changed; and Piet of the CRM."""
-    world = World()
-    world.write(
-        SHOP, [Sent("1001", {"email": "jan@example.com", "firstName": "Jan", "lastName": "Smit", "city": "Ede"})]
-    )
-    world.write(CRM, [Sent("77", {"email": "jan@example.com", "city": "Epe"})])
-    world.write(CRM, [Sent("78", {"email": "piet@example.com", "firstName": "Piet"})])
-    return world
+    return jan_and_piet()
 
 
 @pytest.fixture
 def owner(world: World) -> Client:
     return member(world)
-
-
-def values(world: World, name: int) -> dict[str, Any]:
-    found: dict[str, Any] = Contact.objects.for_account(world.account).get(pk=world.id_of(name)).values
-    return found
-
-
-def merge(world: World, survivor: int, loser: int) -> None:
-    merges.merge(account=world.account, survivor_id=world.id_of(survivor), loser_id=world.id_of(loser), by=BY)
 
 
 class TestThePage:
@@ -75,10 +59,53 @@ class TestThePage:
             assert page.redirect_chain == [(contact_path(world, 0), 302)]
             assert "was merged into this one" in said(page)
 
-    def test_an_erased_one_is_not_there_and_neither_is_anothers(self, world: World, owner: Client) -> None:
-        assert member(World()).get(contact_path(world, 0)).status_code == 404
+    def test_an_erased_one_says_so_to_members_and_is_not_there_for_others(self, world: World, owner: Client) -> None:
+        other = World()
+        stranger, admin = member(other), member(world, Role.ADMIN)
+        assert stranger.get(contact_path(world, 0)).status_code == 404
+        merge(world, 0, 1)
         erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
-        assert owner.get(contact_path(world, 0)).status_code == 404
+        for name, action in ((0, ""), (0, "edit"), (1, ""), (1, "erase")):
+            page = owner.get(contact_path(world, name, action))
+            assert page.status_code == 410
+            assert "This contact was erased olga@example.com erased it on " in said(page)
+            assert path(world, "erasures") in page.text.split("<main")[1]
+        assert owner.post(contact_path(world, 0, "edit"), {}).status_code == 410
+        page = admin.get(contact_path(world, 0))
+        assert "until an owner of the account lifts that" in said(page)
+        assert path(world, "erasures") not in page.text
+        assert stranger.get(contact_path(world, 0)).status_code == 404
+        assert stranger.get(path(other, pk=world.id_of(0))).status_code == 404
+        assert owner.get(path(world, pk=uuid4())).status_code == 404
+
+    def test_one_that_its_system_erased_may_come_again(self, world: World, owner: Client) -> None:
+        world.erase_own(CRM, "78")
+        page = owner.get(contact_path(world, 1))
+        assert page.status_code == 410
+        assert f"{CRM} erased it on" in said(page)
+        assert "may send it again" in said(page)
+
+    def test_the_history_says_what_people_did_and_to_whom(self, world: World, owner: Client) -> None:
+        def told(name: int) -> list[str]:
+            page = owner.get(contact_path(world, name))
+            rows = [f"{told.what} {told.other_name or told.other or ''}".strip() for told in page.context["changes"]]
+            assert [row for row in rows if row not in said(page)] == []
+            return rows
+
+        merge(world, 0, 1)
+        assert told(0)[0] == f"Merged with {world.id_of(1)}"
+        merges.undo(account=world.account, merge_id=Merge.objects.for_account(world.account).get().pk, by=BY)
+        world.split(CRM, "77")
+        apart = world.id_of(2)
+        splits.edit(account=world.account, contact_id=apart, values={"lastName": "Bos"}, by=BY)
+        assert told(0) == [
+            *("Split off Bos", "Merge undone, apart again from Piet", "Merged with Piet", "Updated", "Created")
+        ]
+        assert told(1) == ["Merge undone, apart again from Jan Smit", "Merged into Jan Smit", "Created"]
+        assert told(2) == ["Updated", "Split off from Jan Smit"]
+        assert f'href="{path(world, pk=apart)}"' in owner.get(contact_path(world, 0)).text
+        erasure.erase(account=world.account, contact_id=apart, by=BY)
+        assert told(0)[0] == f"Split off {apart}"
 
     def test_a_viewer_sees_all_and_is_offered_nothing(self, world: World) -> None:
         merge(world, 0, 1)
@@ -99,9 +126,9 @@ class TestThePage:
         for number in range(30):
             world.write(SHOP, [Sent("1001", {"city": str(number)})])
         first = owner.get(contact_path(world, 0))
-        assert [change.number for change in first.context["changes"]] == list(range(33, 8, -1))
+        assert [told.change.number for told in first.context["changes"]] == list(range(33, 8, -1))
         rest = owner.get(contact_path(world, 0), {"before": first.context["older"]})
-        assert [change.number for change in rest.context["changes"]] == [*range(8, 3, -1), 2, 1]
+        assert [told.change.number for told in rest.context["changes"]] == [*range(8, 3, -1), 2, 1]
         assert owner.get(contact_path(world, 0), {"before": "soon"}).status_code == 404
 
     def test_more_of_everything_takes_no_more_queries(self, world: World, owner: Client) -> None:
@@ -244,59 +271,6 @@ class TestEditing:
         assert "Open doubts Possible duplicate: " in said(page)
 
 
-class TestUndoing:
-    def test_it_says_what_moves_and_then_does_it(self, world: World, owner: Client) -> None:
-        undo = contact_path(world, 0, "undo")
-        assert owner.get(undo).status_code == 409
-        merge(world, 0, 1)
-        world.write(ERP, [Sent("5", {"infix": "de"}, link_to=0)])
-        page = owner.get(undo, headers=HTMX)
-        assert f"with 1 id: {CRM} 78." in said(page)
-        assert f"Linked since, and stays here: {ERP} 5." in said(page)
-        assert "First name Jan Piet" in said(page)
-        page = owner.post(undo, form_of(page), follow=True)
-        assert f"there are two contacts again. What came since stayed here: {ERP} 5, infix." in said(page)
-        assert values(world, 1) == {"email": "piet@example.com", "firstName": "Piet"}
-        assert "Undone since" in said(page)
-
-    def test_refusals_are_told_in_words(self, world: World, owner: Client) -> None:
-        world.write(ERP, [Sent("5", {"firstName": "Kees"})])
-        merge(world, 0, 1)
-        undo = contact_path(world, 0, "undo")
-        form = form_of(owner.get(undo))
-        merge(world, 0, 2)
-        assert "merged again since; undo that first" in said(owner.post(undo, form, follow=True))
-        assert "one of the two was merged again since. Undo that first." in said(owner.get(contact_path(world, 0)))
-        owner.post(undo, form_of(owner.get(undo)))
-        assert owner.post(undo, form).status_code == 302
-        assert "was undone already" in said(owner.post(undo, form, follow=True))
-        assert owner.post(undo, {}).status_code == 409
-        assert "no such merge" in said(owner.post(undo, {"chosen": "0"}, follow=True))
-
-
-class TestSplitting:
-    def test_it_says_what_moves_and_comes_back_and_then_does_it(self, world: World, owner: Client) -> None:
-        split = contact_path(world, 0, "split")
-        row = ExternalId.objects.for_account(world.account).get(value="77")
-        assert "You see what moves with it before anything happens" in said(owner.get(split))
-        page = owner.get(split, {"id": row.pk})
-        assert "City Ede comes back for “Epe” Epe" in said(page)
-        assert "jan@example.com jan@example.com" in said(page)
-        page = owner.post(split, form_of(page), follow=True)
-        assert "77 is a contact of its own now" in said(page)
-        assert values(world, 0)["city"] == "Ede"
-        row.refresh_from_db()
-        assert page.redirect_chain[-1][0] == path(world, pk=row.contact_id)
-
-    def test_what_moved_meanwhile_is_told(self, world: World, owner: Client) -> None:
-        split = contact_path(world, 0, "split")
-        row = ExternalId.objects.for_account(world.account).get(value="77")
-        assert owner.post(split, {}).status_code == 422
-        world.split(CRM, "77")
-        assert "points at another contact by now" in said(owner.post(split, {"chosen": row.pk}, follow=True))
-        assert "nothing was split off" in said(owner.post(split, {"chosen": 0}, follow=True))
-
-
 class TestTakingItOut:
     def test_the_file_has_everything_and_leaves_a_trace(self, world: World, owner: Client) -> None:
         merge(world, 0, 1)
@@ -313,45 +287,6 @@ class TestTakingItOut:
         assert [each["state"] for each in known["review_items"]] == ["merged"]
         assert AuditEvent.objects.get(action="contact.exported").object_id == str(world.id_of(0))
         assert owner.post(contact_path(world, 1, "export")).status_code == 302
-
-
-class TestErasing:
-    def test_it_takes_the_name_and_then_everything(self, world: World, owner: Client) -> None:
-        merge(world, 0, 1)
-        erase = contact_path(world, 0, "erase")
-        assert "4 values, 3 ids, 1 contact merged into it" in said(owner.get(erase))
-        page = owner.post(erase, {"confirmation": "Piet"})
-        assert page.status_code == 422
-        assert "Type Jan Smit" in error_of("confirmation", page.text)
-        assert owner.post(erase, {}).status_code == 422
-        page = owner.post(erase, {"confirmation": "jan  smit"}, follow=True)
-        assert "The contact is erased" in said(page)
-        assert not Contact.objects.for_account(world.account).exists()
-        assert ErasedId.objects.for_account(world.account).count() == 3
-        assert world.write(SHOP, [Sent("1001", {})])[0].outcome == "contact_erased"
-        assert owner.post(erase, {"confirmation": "Jan Smit"}).status_code == 404
-
-    def test_a_contact_without_a_name_takes_a_word(self, world: World, owner: Client) -> None:
-        world.write(ERP, [Sent("5", {"city": "Ede"})])
-        assert owner.post(contact_path(world, 2, "erase"), {"confirmation": "erase"}).status_code == 302
-        assert owner.post(contact_path(world, 2, "erase")).status_code == 404
-        merge(world, 0, 1)
-        page = owner.post(contact_path(world, 1, "erase"), {"confirmation": "erase"}, follow=True)
-        assert "was merged into" in said(page)
-
-    def test_an_owner_lifts_it_by_typing_the_id(self, world: World, owner: Client) -> None:
-        lift = path(world, "erasures")
-        assert "No id is refused" in said(owner.get(lift))
-        erasure.erase(account=world.account, contact_id=world.id_of(0), by=BY)
-        assert "1 erased id, the last on" in said(owner.get(lift))
-        field = world.id_fields[SHOP].pk
-        page = owner.post(lift, {"id_field": field, "external_id": "1002"})
-        assert "No contact with this external id was erased" in error_of("external_id", page.text)
-        assert owner.post(lift, {"id_field": World().id_fields[SHOP].pk, "external_id": "1001"}).status_code == 422
-        assert "may be written again" in said(
-            owner.post(lift, {"id_field": field, "external_id": " 1001 "}, follow=True)
-        )
-        assert world.write(SHOP, [Sent("1001", {})])[0].outcome == "created"
 
 
 def test_decided_doubts_are_not_shown(world: World, owner: Client) -> None:

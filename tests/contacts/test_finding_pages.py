@@ -1,9 +1,11 @@
 """Contacts and exports in the settings: what the pages find, show and refuse, and what that takes."""
 
 import re
+from base64 import urlsafe_b64decode
 from datetime import timedelta
 from threading import Event
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import pytest
@@ -136,6 +138,19 @@ class TestContacts:
         answer = owner.get(f"{path('contacts', cast.account)}?q=" + "".join(f"%{byte:02x}" for byte in sent))
         assert answer.status_code == 200
         assert listed(answer.text) == []
+
+    def test_the_address_of_a_page_names_nobody(
+        self, cast: Cast, shop: System, owner: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(finding, "PAGE", 1)
+        for number in range(3):
+            shop.send(str(number), email=f"jan{number}@example.com", firstName=f"Jan{number}")
+        page = owner.get(path("contacts", cast.account), {"q": "jan"}).text
+        [after] = re.findall(r"after=([^&\"]+)\">Next", page)
+        read = [urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in unquote(after).split(":")]
+        assert read
+        assert not [part for part in (after.encode(), *read) if b"an0" in part.lower() or b"example" in part]
+        assert listed(owner.get(path("contacts", cast.account), {"q": "jan", "after": unquote(after)}).text) == ["Jan1"]
 
     @pytest.mark.parametrize("after", ["x", "", "a:b:c", "WyJQbGFjZSJd:1:2"])
     def test_a_made_up_place_is_the_first_page(self, after: str, cast: Cast, shop: System, owner: Client) -> None:
@@ -308,8 +323,10 @@ class TestExports:
             exports.begin(account=cast.account, format_="csv", by=SYSTEM)
         assert queries() == one
         page = owner.get(path("contacts-exports", cast.account)).text
-        assert (page.count("<tr>"), "Older" in page) == (21, True)
-        assert owner.get(path("contacts-exports", cast.account), {"page": "2"}).text.count("<tr>") == 2
+        [after] = re.findall(r'after=([^"]+)">Older', page)
+        assert (page.count("<tr>"), "Newest" in page) == (21, False)
+        assert owner.get(path("contacts-exports", cast.account), {"after": after}).text.count("<tr>") == 2
+        assert owner.get(path("contacts-exports", cast.account), {"after": "2"}).status_code == 404
 
     def test_an_unknown_format_is_refused_and_says_so(self, cast: Cast, owner: Client) -> None:
         answer = owner.post(path("contacts-exports", cast.account), {"format": "xlsx"})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from accounts.actor import SYSTEM
 from accounts.errors import Conflict, DomainError
 from accounts.models import Account, AuditEvent
-from contacts import groups
+from contacts import groups, matching
 from contacts.models import (
     Contact,
     ContactBook,
@@ -187,12 +187,15 @@ def test_every_table_that_it_reads_is_restricted_to_the_account(account: Account
 
 def test_keys_that_too_many_share_match_nobody(account: Account) -> None:
     field = factories.default_id_field(account)
-    send(account, field, {str(n): {"phoneNumber": "0612345678", "city": "Ede"} for n in range(21)})
+    send(account, field, {str(n): {"phoneNumber": "0612345678", "city": "Ede"} for n in range(25)})
     send(account, field, {f"x{n}": {"phoneNumber": "0687654321"} for n in range(3)})
-    previewed(account, Draft(rules=[["phoneNumber"], ["city"]]))
+    rule_set = previewed(account, Draft(rules=[["phoneNumber"], ["city"]]))
     first, second = findings(account)
-    assert (first["groups"], first["pairs"], [size for _, size in first["common"]]) == (1, 3, [21, 3])
-    assert (second["groups"], second["pairs"], [size for _, size in second["common"]]) == (0, 0, [21])
+    assert (first["groups"], first["pairs"], [size for _, size in first["common"]]) == (1, 3, [25, 3])
+    assert (second["groups"], second["pairs"], [size for _, size in second["common"]]) == (0, 0, [25])
+    all_of_them = list(Contact.objects.for_account(account).values_list("pk", flat=True))
+    found = groups.keys_of(account_id=account.pk, signature_id=rule_set.rules[0], contact_ids=all_of_them)
+    assert sorted(group.size for group in found) == [3, matching.TOO_COMMON + 1]
 
 
 def test_what_is_too_common_now_is_newly_matched_by_more_fields(account: Account) -> None:

@@ -216,14 +216,32 @@ class TestAPair:
         first, *_ = items(world)
         address = path(world, "review-item", pk=first.pk)
         form = form_of(owner.get(address)) | {"decision": "merge"}
+        newer = str(world.id_of(1))
         world.write(SHOP, [Sent("2", {"city": "Epe"})])
-        page = owner.post(address, form)
-        assert page.status_code == 422  # a choice more
+        page = owner.post(address, form | {"choice-firstName": newer})
+        assert page.status_code == 409
+        assert "has changed since you saw it" in said(page)
+        assert "Choose one of the two" not in said(page)  # a choice that is new is none that was missed
+        again = form_of(page)
+        assert (again["choice-firstName"], again["choice-city"]) == (newer, again["survivor"])
         world.write(SHOP, [Sent("2", {"city": "Ede"})])
-        page = owner.post(address, form)
+        page = owner.post(address, again | {"decision": "merge"})
         assert page.status_code == 409
         assert "has changed since you saw it" in said(page)
         assert owner.post(address, form_of(page) | {"decision": "merge"}).status_code == 302
+        assert Contact.objects.for_account(world.account).get(pk=form["survivor"]).values["firstName"] == "Johan"
+
+    def test_all_that_is_wrong_is_told_at_once_in_our_words(self, world: World, owner: Client) -> None:
+        first, *_ = items(world)
+        page = owner.post(path(world, "review-item", pk=first.pk), {"versions": "\0"})
+        assert page.status_code == 422
+        text = said(page)
+        assert "Choose what to do: merge, not a match, or later." in text
+        assert "This page is too old. Open it again." in text
+        assert "Which stays, when merged? Choose one of the two." in text
+        assert text.count("Choose one of the two.") == 2
+        assert "field is required" not in text
+        assert "Null characters" not in text
 
     @pytest.mark.parametrize(
         "broken",

@@ -1,5 +1,7 @@
 """What a search finds is what a scan of all contacts finds, whatever was written, merged, split and erased before."""
 
+import sqlite3
+import time
 import unicodedata
 from random import Random
 from typing import Any
@@ -180,3 +182,19 @@ def test_terms_of_a_contact_are_looked_up_by_the_contact() -> None:
             assert steps, sql
             assert all("contacts_searchterm_contact (account_id=? AND contact_id=?)" in step for step in steps), steps
     assert len(reads) == 2
+
+
+@pytest.mark.sqlite
+@pytest.mark.django_db(transaction=True)
+def test_who_searches_does_not_wait_for_who_writes() -> None:
+    """PostgreSQL's side of this stands in test_search_threads."""
+    world = World()
+    world.write(SYSTEMS[0], [Sent("1", {"firstName": "Jan"})])
+    with sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert search_index.catch_up(account=world.account) == 1
+        assert time.monotonic() - began < 5
+        other.execute("ROLLBACK")
+    other.close()
+    assert search_index.catch_up(account=world.account) == 0

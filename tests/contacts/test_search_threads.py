@@ -77,6 +77,14 @@ def test_another_worker_leaves_the_account_to_the_first_and_goes_on_with_others(
     assert SearchTerm.all_accounts.count() == 4
 
 
+def test_who_searches_does_not_wait_for_a_worker_and_knows_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.write(SYSTEMS[0], [Sent("1", {"firstName": "Jan"})])
+    with ThreadPoolExecutor(2) as pool, indexing(world, monkeypatch, pool):
+        assert in_thread(pool, search_index.catch_up, account=world.account).result(10) == 1
+    assert search_index.catch_up(account=world.account) == 0
+
+
 def test_writers_do_not_wait_for_who_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.write(SYSTEMS[0], [Sent("1", {"firstName": "Jan"})])

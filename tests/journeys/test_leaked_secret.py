@@ -98,8 +98,8 @@ def test_a_leaked_secret_is_replaced_ended_and_its_key_revoked(
 
     page.reload()
     expect(page.get_by_role("heading", name="Shop", exact=True)).to_be_visible()
-    assert Authentication.objects.for_account(account).get().secret_version == 2
-    assert new not in page.content()
+    expect(page.get_by_text("The secret of Shop was shown once")).to_be_visible()
+    assert (Authentication.objects.for_account(account).get().secret_version, new in page.content()) == (2, False)
     page.goto(configurations)
     expect(page.get_by_role("row").filter(has_text="Shop")).to_contain_text("In grace until")
 

@@ -125,8 +125,9 @@ def _end_with(parent: int, done: Event) -> None:
 
 
 def tidy_up() -> None:
-    """Deletes what was kept long enough."""
+    """Ends and deletes what was kept long enough."""
     idempotency.delete_old(before=timezone.now() - idempotency.KEPT)
     drafts.delete_old()
+    jobs.cancel_paused()
     files.delete_old()
     jobs.forget_old_tasks()
