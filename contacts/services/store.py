@@ -65,21 +65,18 @@ def check_version(version: int, wanted: Collection[int] | None) -> None:
         raise PreconditionFailed(OTHER_VERSION)
 
 
-_LOCKED = {
-    # Planning is most of what a single call's statement costs. Each goes by an index whatever its parameters are, so
-    # that one plan is good for all, until the transaction ends.
-    "postgresql": (", set_config('plan_cache_mode', 'force_generic_plan', true)", " FOR UPDATE"),
-    "sqlite": ("", ""),
-}
-"""What the lock's query reads and takes besides, by vendor."""
+ONE_PLAN = ", set_config('plan_cache_mode', 'force_generic_plan', true)"
+"""Planning is most of what a single call's statement costs PostgreSQL. Each statement of the engine goes by an index
+whatever its parameters are, so that one plan is good for all, until the transaction ends."""
 
 
-def lock(account_id: int) -> Book:
+def lock(account_id: int, *, for_engine: bool = False) -> Book:
     """Takes the lock that serialises all writes to the account's contacts; must be in a transaction.
 
     The rules are read after the lock: a statement that waits for it still sees what was there before.
     """
-    return _book(account_id, *_LOCKED[connection.vendor])
+    is_shared = connection.features.has_select_for_update  # else all of the database is locked
+    return _book(account_id, ONE_PLAN if is_shared and for_engine else "", " FOR UPDATE" if is_shared else "")
 
 
 def read(account_id: int) -> Book:

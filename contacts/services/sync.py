@@ -143,7 +143,7 @@ def unlink(
 
 
 def _lock(account_id: int, id_field_id: int) -> store.Book:
-    book = store.lock(account_id)
+    book = store.lock(account_id, for_engine=True)
     if id_field_id not in book.id_fields:
         raise NotFound("There is no such id field in this account, or it is retired.", code="id_field_not_found")
     return book
