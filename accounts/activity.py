@@ -71,7 +71,8 @@ def _text(value: Any, zone: ZoneInfo) -> str:
         case bool():
             return "Yes" if value else "No"
         case list():
-            return ", ".join(_text(each, zone) for each in value)
+            between = "; " if isinstance(value[0], list) else ", "
+            return between.join(_text(each, zone) for each in value)
         case dict():
             return ", ".join(f"{name}: {_text(each, zone)}" for name, each in value.items())
         case str() if INSTANT.match(value):

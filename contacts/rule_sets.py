@@ -125,19 +125,19 @@ def _in_words(rule: Signature, finding: dict[str, Any], policy: Policy) -> str:
         said = f"{groups_of}, {_some(finding['pairs'], 'pair')}."
     if finding["joining"]:
         said += (
-            f" Careful: the contacts of {_some(finding['joining'], 'pair')} have two ids of one system. "
+            f"\nCareful: the contacts of {_some(finding['joining'], 'pair')} have two ids of one system. "
             "To that system they are two customers."
         )
     common = [size for _, size in finding["common"] if size > TOO_COMMON]
     if common:
         said += (
-            f" The commonest value is shared by {common[0]:,} contacts, too many to identify anybody: "
+            f"\nToo common: one value is shared by {common[0]:,} contacts, too many to identify anybody: "
             f"{TO_LATER_WRITES[policy]}"
         )
     if len(rule.fields) == 1 and rule.fields[0] in SHARED_BY_MANY:
         said += (
-            f" Careful: different people have the same {rule.fields[0]}. With this field alone a later write links one "
-            "to another, and their values mix. Add a field that tells them apart."
+            f"\nCareful: different people have the same {rule.fields[0]}. With this field alone a later write links "
+            "one to another, and their values mix. Add a field that tells them apart."
         )
     return said
 

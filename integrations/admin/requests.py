@@ -130,14 +130,15 @@ class RequestAdmin(PartnerScopedAdmin):
 
     @display(description="about")
     def about(self, request: Request) -> str:
-        return request.license.integration.name if request.license else request.system
+        return request.license.integration.name if request.license else request.system or "-"
 
     @display(description="messages")
     def written(self, request: Request) -> str:
-        return "\n\n".join(
+        said = (
             f"{message.written_by}, {moment(message.written_at, request.account.zone)}:\n{message.text}"
             for message in queries.messages_about(request)
         )
+        return "\n\n".join(said) or "-"
 
     @display(description="asked", ordering="requested_at")
     def asked(self, request: Request) -> str:

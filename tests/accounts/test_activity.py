@@ -53,13 +53,14 @@ class TestWords:
     def test_changes_are_readable(self) -> None:
         before = {"role": "viewer", "same": 1, "active_until": None, "gone": ["a", "b"], "never": ""}
         after = {"role": "owner", "same": 1, "active_until": "2026-11-23T12:00:00Z", "read_only": False, "x": {"a": 1}}
-        after |= {"never": None, "nothing": []}
+        after |= {"never": None, "nothing": [], "rules": [["email"], ["name", "city"]]}
         told = [str(change) for change in activity.changes(before, after, AMSTERDAM)]
         assert told == [
             "Role: viewer → owner",
             "Active until: - → 23 Nov 2026 13:00 CET",
             "Read only: No",
             "X: a: 1",
+            "Rules: email; name, city",
             "Gone: a, b → -",
         ]
         assert list(activity.changes(None, None, AMSTERDAM)) == []

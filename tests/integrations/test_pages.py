@@ -323,7 +323,7 @@ class TestConfigurations:
         row.save()
         page = owner.get(path("configurations", cast.account)).text
         assert "10 Mar 2026, 12:00" in page
-        assert "from 192.0.2.7" in page
+        assert 'from <span class="whole">192.0.2.7</span>' in page
 
     def test_revoking_asks_for_the_systems_name(self, cast: Cast, owner: Client) -> None:
         row = authentication_for(cast.account, system="Till").authentication

@@ -34,12 +34,19 @@ def shop(account: Account) -> System:
 
 
 def draft(page: Page) -> None:
-    """[email], and behind it [phoneNumber + lastName]; without a script."""
+    """[phoneNumber + lastName], and behind it [email], which was first; what was added by mistake is emptied. All of it
+    without a script."""
     page.get_by_role("link", name="Change the rules…").click()
+    expect(page.get_by_label("Rule 2, field 2")).to_be_hidden()
     page.get_by_label("Rule 2, field 1").select_option("phoneNumber")
     page.get_by_label("Rule 2, field 2").select_option("lastName")
+    page.get_by_label("Rule 3, field 1").select_option("city")
+    page.get_by_label("Rule 3, field 1").select_option("")
+    page.get_by_label("Place of rule 1").fill("2")
+    page.get_by_label("Place of rule 2").fill("1")
     page.get_by_role("button", name="Preview these rules").click()
     expect(page.get_by_role("main")).to_contain_text("Building")
+    expect(page.locator(".field-says .readonly")).to_have_text("1. phoneNumber + lastName2. email")
 
 
 def publish(page: Page) -> None:
