@@ -281,8 +281,8 @@ API_REQUESTS_PER_MINUTE = number("API_REQUESTS_PER_MINUTE", default=600)
 API_FAILURES_PER_MINUTE = number("API_FAILURES_PER_MINUTE", default=120)
 # Contacts know id fields, not authentications: background work asks here whether its caller may still write.
 CALLER_CHECK = "integrations.authentication.check_again"
-# And tells here what it wrote for them.
-USAGE_RECORD = "integrations.services.usage.record_written"
+# And tells here what it read and wrote for them.
+USAGE_RECORD = "integrations.services.usage.record_contacts"
 USAGE_FLUSH_SECONDS = number("USAGE_FLUSH_SECONDS", default=3)  # 0: only when somebody asks
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
 SPECTACULAR_SETTINGS = {

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_tasks import task
 
 from accounts import spreadsheets
@@ -83,6 +85,7 @@ def _work(job: Job) -> None:
     export: Export = Export.objects.for_account(job.account_id).get(job=job)
     file = StoredFile.objects.for_account(job.account_id).get(pk=export.file_id)
     progress = {"after": None, "parts": 0, "size": 0, "contacts": 0, "columns": _columns(job.account_id)} | job.progress
+    record = import_string(settings.USAGE_RECORD)
     csv_ = export.format == Export.Format.CSV
     if csv_ and not progress["parts"]:
         progress = _append(job, file, _csv_header(progress["columns"]), progress)
@@ -92,6 +95,7 @@ def _work(job: Job) -> None:
         data = _as_csv(contacts, progress["columns"]) if csv_ else _as_ndjson(contacts)
         so_far = {"contacts": progress["contacts"] + len(contacts), "after": str(ids[-1])}
         progress = _append(job, file, data, progress | so_far)
+        record(key=job.created_by, read=len(contacts))  # what is no key, such as a person, is nobody's use
 
 
 @transaction.atomic

@@ -109,7 +109,7 @@ def _work(job: Job) -> None:
         progress |= {"row": chunk.rows[-1][0], "consumed": consumed["bytes"]}
         accepted = _write(job, source, read, progress)
         if caller is not None:
-            record(key=caller.key, contacts=accepted)
+            record(key=caller.key, written=accepted)
         progress = job.progress
 
 

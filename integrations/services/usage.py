@@ -104,10 +104,11 @@ def record_call(
         _start_writer()
 
 
-def record_written(*, key: str, contacts: int) -> None:
-    """Notes contacts that were written on behalf of an authentication by no request: rows of its imports."""
+def record_contacts(*, key: str, read: int = 0, written: int = 0) -> None:
+    """Notes contacts that were read or written for an authentication by no request: of its exports and imports."""
     with _noted.lock:
-        _count(key, _hour_of(timezone.now()), _Hour(contacts_written=contacts), MAX_HOURS)
+        hour = _Hour(contacts_read=read, contacts_written=written)
+        _count(key, _hour_of(timezone.now()), hour, MAX_HOURS)
         _start_writer()
 
 

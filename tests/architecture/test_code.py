@@ -92,7 +92,7 @@ WITHOUT_ACTOR = {
     "integrations.services.usage.flush": "writes what was noted, on nobody's behalf",
     "integrations.services.usage.forget": "empties the memory of a process",
     "integrations.services.usage.record_call": "the actor is a key",
-    "integrations.services.usage.record_written": "the actor is a key",
+    "integrations.services.usage.record_contacts": "the actor is a key",
 }
 POSITIONAL = {
     "accounts.services.billing.next_period_starts_on": "one day, one answer",

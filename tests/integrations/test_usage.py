@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.actor import SYSTEM
+from accounts.actor import SYSTEM, Actor
 from accounts.models import Account
+from contacts.services import exports
 from integrations.models import License, RecentCall, UsageHour
 from integrations.services import authentications, usage
 from tests import factories
@@ -111,6 +112,15 @@ def test_rows_of_an_import_count_for_who_sent_it(system: System, account: Accoun
     assert system.client.post("/api/v1/imports", body, content_type="text/csv", headers=headers).status_code == 202
     work()
     assert counted(account) == {"requests": 1, "errors": 0, "contacts_read": 0, "contacts_written": 2}
+
+
+def test_contacts_of_an_export_count_for_who_asked_for_it(system: System, account: Account) -> None:
+    system.send("1", firstName="Jan")
+    system.send("2", firstName="Piet")
+    assert system.call("POST", "/exports").status_code == 202
+    exports.begin(account=account, format_="ndjson", by=Actor(label="olga@example.com"))
+    work()
+    assert counted(account) == {"requests": 3, "errors": 0, "contacts_read": 2, "contacts_written": 2}
 
 
 @pytest.mark.parametrize(
