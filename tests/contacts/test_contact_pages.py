@@ -72,7 +72,7 @@ class TestThePage:
             assert path(world, "erasures") in page.text.split("<main")[1]
         assert owner.post(contact_path(world, 0, "edit"), {}).status_code == 410
         page = admin.get(contact_path(world, 0))
-        assert "until an owner of the account lifts that" in said(page)
+        assert "unless an owner of the account lifted that since" in said(page)
         assert path(world, "erasures") not in page.text
         assert stranger.get(contact_path(world, 0)).status_code == 404
         assert stranger.get(path(other, pk=world.id_of(0))).status_code == 404
