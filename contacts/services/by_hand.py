@@ -12,7 +12,7 @@ from accounts.errors import Conflict, NotFound
 from accounts.models import Account
 from contacts import state
 from contacts.matching import Decision, Outcome, Suspicion
-from contacts.models import Write
+from contacts.models import Contact, Write
 from contacts.normalise import Value
 from contacts.overlay import Step
 from contacts.provenance import PERSON, THIS_WRITE, Stamp, Writer
@@ -111,3 +111,13 @@ def warnings(told: Sequence[Suspicion]) -> list[dict[str, object]]:
     return [
         {"code": str(suspicion.doubt), "contact": str(suspicion.contact), "rule": suspicion.rule} for suspicion in told
     ]
+
+
+def with_merged(account: Account, contact_id: UUID) -> list[UUID]:
+    """The contact and all that were merged into it, and into those."""
+    gone, newest = [contact_id], [contact_id]
+    while newest:
+        contacts = Contact.objects.for_account(account).filter(merged_into__in=newest)
+        newest = list(contacts.values_list("pk", flat=True))
+        gone += newest
+    return gone

@@ -13,7 +13,6 @@ from accounts.models import Account
 from accounts.services import audit
 from contacts.models import (
     Change,
-    Contact,
     ContactBook,
     ErasedId,
     ExternalId,
@@ -23,7 +22,7 @@ from contacts.models import (
     ReviewItem,
 )
 from contacts.services import idempotency, saving, search_index, store
-from contacts.services.by_hand import ByHand
+from contacts.services.by_hand import ByHand, with_merged
 
 
 @transaction.atomic
@@ -88,7 +87,7 @@ def lift(*, account: Account, id_field_id: int, external_id: str, by: Actor) -> 
 
 def _erase(account: Account, hand: ByHand, contact_id: UUID, by: Actor) -> None:
     """Deletes what there is of a contact and of those merged into it; a change tells that it is gone."""
-    gone = _with_merged(account, contact_id)
+    gone = with_merged(account, contact_id)
     _forget_merges(account, gone)
     ReviewItem.objects.for_account(account).filter(Q(contact__in=gone) | Q(other__in=gone)).delete()
     for model in (MatchKey, ExternalId, FormerId):
@@ -128,13 +127,3 @@ def _ids_in(merge: Merge) -> set[tuple[int, str]]:
     before: dict[str, Any] = merge.before or {}
     sides = [before[side]["provenance"].get("stamps", ()) for side in ("survivor", "loser")]
     return {(id_field, value) for rows in (*sides, before["ids"]) for id_field, value, *_ in rows}
-
-
-def _with_merged(account: Account, contact_id: UUID) -> list[UUID]:
-    """The contact and all that were merged into it, and into those."""
-    gone, newest = [contact_id], [contact_id]
-    while newest:
-        contacts = Contact.objects.for_account(account).filter(merged_into__in=newest)
-        newest = list(contacts.values_list("pk", flat=True))
-        gone += newest
-    return gone

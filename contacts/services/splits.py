@@ -12,11 +12,11 @@ from accounts.errors import FieldError, NotFound, ValidationFailed
 from accounts.models import Account
 from accounts.services import audit
 from contacts import normalise, state
-from contacts.models import Contact, ContactField, ExternalId, ReviewItem
+from contacts.models import Contact, ContactField, ExternalId, Merge, ReviewItem
 from contacts.normalise import Field, Invalid, Value
-from contacts.provenance import Writer, decode, part
+from contacts.provenance import THIS_WRITE, Writer, decode, encode, part
 from contacts.review import Pair
-from contacts.services.by_hand import ByHand, Sides, warnings
+from contacts.services.by_hand import ByHand, Sides, warnings, with_merged
 from contacts.state import State
 
 
@@ -48,7 +48,9 @@ def split(
     apart = State(uuid7(), {}, {}, version=0, is_new=True)
     hand.states[apart.id] = apart
     contact.changed = apart.changed = True
-    _part(hand, contact, apart, Writer(id_field_id, external_id))
+    writer = Writer(id_field_id, external_id)
+    _part(hand, contact, apart, writer)
+    _take_out_of_merges(account, contact.id, writer)
     pair = Pair.of(contact.id, apart.id)
     ReviewItem.objects.for_account(account).create(
         kind=ReviewItem.Kind.POSSIBLE_DUPLICATE,
@@ -92,6 +94,30 @@ def _part(hand: ByHand, contact: State, apart: State, writer: Writer) -> None:
             del contact.provenance[name]
     hand.put(contact, staying)
     hand.put(apart, moving)
+
+
+def _take_out_of_merges(account: Account, contact_id: UUID, writer: Writer) -> None:
+    """What the contact's merges remember of the writer goes, too: it is another person's, and undoing them would give
+    it back to this one."""
+    family = with_merged(account, contact_id)
+    merges = Merge.objects.for_account(account)
+    for merge in merges.filter(state=Merge.State.DONE, survivor_id__in=family):
+        merge.before |= {side: _without(merge.before[side], writer) for side in ("survivor", "loser")}
+        merges.save_fields(merge, "before")
+
+
+def _without(snapshot: Mapping[str, Any], writer: Writer) -> dict[str, Any]:
+    """A contact as a merge remembers it, without what a writer alone sent."""
+    values, entries = dict(snapshot["values"]), decode(snapshot["provenance"], snapshot["values"])
+    for name, entry in list(entries.items()):
+        _, value, stays = part(entry, values.pop(name, None), writer)
+        if value is not None:
+            values[name] = value
+        if stays is not None:
+            entries[name] = stays
+        else:
+            del entries[name]
+    return {"values": values, "provenance": encode(entries, values, THIS_WRITE)}
 
 
 @transaction.atomic

@@ -164,6 +164,24 @@ class People(Oracle):
         contact, apart = self.contacts[self.ids[writer]], self.create()
         self.pairs[pair_of(contact.name, apart.name)] = ("possible_duplicate", "not_a_match")
         values_before = dict(contact.values)
+        self.take_out(writer, contact, apart)
+        family = self.family(contact.name)
+        for merge in self.merges:
+            if merge.state == "done" and merge.survivor in family:
+                for remembered in merge.before.values():
+                    self.take_out(writer, remembered, Contact(0))
+        self.ids[writer] = apart.name
+        self.review_both(contact, values_before, apart)
+        return "split"
+
+    def family(self, name: int) -> set[int]:
+        """The contact and all that were merged into it, and into those."""
+        family = {name}
+        while more := {c.name for c in self.contacts.values() if c.merged_into in family} - family:
+            family |= more
+        return family
+
+    def take_out(self, writer: Writer, contact: Contact, apart: Contact) -> None:
         for name, entry in list(contact.entries.items()):
             stamps = (entry.stamp, *entry.shared)
             value, others = contact.values.get(name), [stamp for stamp in stamps if stamp.writer != writer]
@@ -176,9 +194,6 @@ class People(Oracle):
                 put(contact, name, value, Entry(others[0], tuple(others[1:]), kept))
             else:
                 put(contact, name, before and before[0], before and Entry(before[1]))
-        self.ids[writer] = apart.name
-        self.review_both(contact, values_before, apart)
-        return "split"
 
     def review_both(self, contact: Contact, values_before: Values, apart: Contact) -> None:
         """The contact first, as if the other had nothing yet."""
@@ -202,9 +217,7 @@ class People(Oracle):
         if refused:
             return refused
         self.clock += 1
-        gone = {name}
-        while more := {c.name for c in self.contacts.values() if c.merged_into in gone} - gone:
-            gone |= more
+        gone = self.family(name)
         if by_person:
             self.erased |= {writer for writer, to in self.ids.items() if to == name}
         theirs = {writer for ids in (self.ids, self.former) for writer, to in ids.items() if to in gone}

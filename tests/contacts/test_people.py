@@ -111,6 +111,16 @@ class TestMerges:
         assert values(world, 0) == {"email": "jan@example.com", "city": "Ede", "lastName": "Smit"}
         assert values(world, 1) == {"email": "piet@example.com", "lastName": "Smit"}
 
+    def test_an_undo_gives_nobody_what_was_split_off_since(self, world: World) -> None:
+        """An id of either contact turned out to be another person's."""
+        world.write(ERP, [Sent("5", {"infix": "de"}, link_to=0), Sent("6", {"firstName": "Kees"}, link_to=1)])
+        done = merge(world)
+        assert [world.split(ERP, number) for number in "56"] == ["split"] * 2
+        undo(world, done)
+        assert values(world, 0) == {"email": "jan@example.com", "city": "Ede"}
+        assert values(world, 1) == {"email": "piet@example.com", "lastName": "Smit"}
+        assert [values(world, name) for name in (2, 3)] == [{"infix": "de"}, {"firstName": "Kees"}]
+
     def test_only_the_newest_merge_of_both_is_undone(self, world: World) -> None:
         world.write(ERP, [Sent("9", {"email": "kees@example.com"})])
         first = merge(world, 0, 1)
