@@ -217,7 +217,7 @@ def database() -> dict[str, Any]:
             transaction_mode="IMMEDIATE",
             timeout=20,
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; "
-            "PRAGMA wal_autocheckpoint=20000; PRAGMA cache_size=-65536;",
+            "PRAGMA wal_autocheckpoint=20000; PRAGMA cache_size=-32768;",
         )
         # A file: threads that share an in-memory database answer "table is locked" to each other.
         config["TEST"] = {"NAME": str(LOCAL_DIR / "test.sqlite3")}
