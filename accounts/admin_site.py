@@ -82,7 +82,7 @@ class ConcordAdminSite(AdminSite):
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        titles = [app["name"] for app in self.get_app_list(request, app_label)]
+        titles = [str(app["name"]) for app in self.get_app_list(request, app_label)]
         return super().app_index(request, app_label, {"title": "".join(titles), **(extra_context or {})})
 
     def _overview(self, accounts: QuerySet[Account]) -> dict[str, Any]:

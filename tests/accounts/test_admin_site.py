@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.test import Client
 
 from tests.conftest import Cast, SignIn
+from tests.factories import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -25,3 +27,12 @@ def test_pages_are_called_as_what_they_show_and_the_way_there_is_links(cast: Cas
         trail = page[page.index('class="breadcrumbs"') :]
         assert re.findall('href="([^"]*)"', trail[: trail.index("</div>")]) == way, address
         assert "<h2>" not in page[page.index("<h1>") : page.index("<h1>") + 200], address
+
+
+def test_every_app_has_a_page_of_its_name(client: Client) -> None:
+    client.force_login(operator())
+    found = re.findall(r'href="(/admin/\w+/)"', client.get("/admin/").text)
+    assert "/admin/usersessions/" in found
+    for address in set(found):
+        page = client.get(address).text
+        assert re.findall(r"<h1>\s*(.+?)\s*</h1>", page), address
