@@ -1,7 +1,7 @@
 """What only people do, told as stories: merge, undo, split, edit, erase, and what waits for review."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.apps import apps
@@ -153,6 +153,23 @@ class TestMerges:
         world.decide_pair((0, 2), "not_a_match")
         undo(world, done)
         assert world.state()["pairs"] == {(0, 2): ("id_conflict", "not_a_match"), (1, 2): ("id_conflict", "open")}
+
+    def test_a_merge_is_of_the_two_that_a_person_saw(self) -> None:
+        world = World()
+        for number in "12":
+            world.write(SHOP, [Sent(number, {"email": "info@example.com"})])
+        item = ReviewItem.objects.for_account(world.account).get()
+        seen = dict(Contact.objects.for_account(world.account).values_list("pk", "version"))
+
+        def decide(survivor: UUID) -> str:
+            by_item = {"item_id": item.pk, "survivor_id": survivor, "choices": {}, "versions": seen}
+            return code_of(lambda: reviews.merge(account=world.account, **by_item, by=BY))
+
+        assert decide(uuid4()) == "validation_failed"
+        world.write(SHOP, [Sent("2", {"city": "Ede"})])
+        assert decide(world.id_of(0)) == "version_mismatch"
+        item.refresh_from_db()
+        assert item.state == ReviewItem.State.OPEN
 
     def test_a_merge_into_a_crowd_and_its_undo_count_it_again(self) -> None:
         world = World()
