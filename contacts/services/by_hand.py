@@ -115,9 +115,9 @@ def warnings(told: Sequence[Suspicion]) -> list[dict[str, object]]:
 
 def with_merged(account: Account, contact_id: UUID) -> list[UUID]:
     """The contact and all that were merged into it, and into those."""
-    gone, newest = [contact_id], [contact_id]
+    family, newest = [contact_id], [contact_id]
     while newest:
         contacts = Contact.objects.for_account(account).filter(merged_into__in=newest)
         newest = list(contacts.values_list("pk", flat=True))
-        gone += newest
-    return gone
+        family += newest
+    return family
